@@ -1,0 +1,5 @@
+"""`python -m feedmill`."""
+
+from feedmill.cli import main
+
+main()

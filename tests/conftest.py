@@ -1,0 +1,35 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's top folder."""
+    return ROOT
+
+
+def _shared(name: str, variable: str) -> Path:
+    place = Path(os.environ.get(variable, ROOT.parent / "shared" / name))
+    if not place.is_dir():
+        pytest.skip(f"no {name} folder: set {variable} or put it at ../shared/{name}")
+    return place
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Real posts and feeds, kept outside the project: `posts/` and `feeds/` below it."""
+    return _shared("corpus", "FEEDMILL_CORPUS")
+
+
+@pytest.fixture(scope="session")
+def schema() -> Path:
+    """The folder with RFC 4287's RELAX NG, `atom.rng`."""
+    return _shared("schema", "FEEDMILL_SCHEMA")
