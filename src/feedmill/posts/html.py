@@ -1,0 +1,151 @@
+"""The one HTML policy: what may stand in a post's body, for what comes in from upstream and for a person's own posts.
+
+nh3 (html5ever's parser behind an allow-list) decides; around it stand a guard that keeps its time and output linear
+(flatten.py), the pass that finishes addresses (addresses.py), and a check that cleaning again would change nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from feedmill.posts.addresses import LAZY_SETS, LAZY_SOURCES, LINK_SCHEMES, finish_addresses
+from feedmill.posts.nesting import is_nested, is_too_deep, reads_back
+from feedmill.text import clean_text
+
+if TYPE_CHECKING:
+    import nh3
+
+_ADDED_TAGS = frozenset({"audio", "details", "figcaption", "figure", "iframe", "picture", "source", "summary", "track", "video"})
+#: Taken out with their content. html5ever reads `noscript` as text and would show its tags; see _without_noscript.
+_DROPPED = frozenset({"noembed", "noframes", "noscript", "script", "style", "template", "title"})
+_MEDIA = frozenset({"height", "loop", "muted", "playsinline", "poster", "preload", "src", "width"})
+_ADDED_ATTRIBUTES = {
+    "audio": _MEDIA | {"data-src"},
+    "details": {"open"},
+    "iframe": {"allowfullscreen", "data-src", "height", "src", "title", "width"},
+    "img": {"sizes", "srcset", *LAZY_SOURCES, *LAZY_SETS},
+    "source": {"data-src", "data-srcset", "height", "media", "sizes", "src", "srcset", "type", "width"},
+    "track": {"default", "kind", "label", "src", "srclang"},
+    "video": _MEDIA | {"data-src"},
+}
+# nh3's own for every element, `lang` and `title`, and `dir`, without which right-to-left text loses its direction.
+_EVERYWHERE = {"class", "dir", "lang", "title"}
+_REFERRER_POLICIES = {
+    "no-referrer",
+    "no-referrer-when-downgrade",
+    "origin",
+    "origin-when-cross-origin",
+    "same-origin",
+    "strict-origin",
+    "strict-origin-when-cross-origin",
+    "unsafe-url",
+}
+
+# What html5ever may be given unseen, so that the worst inputs found take it 26 ms (nh3 0.3.8): 400 tags of formatting that it
+# repeats, 8,000 attributes on one element, and _FAIR for characters times tags, the measure of what it can repeat. A post
+# of 5 kB has about 120 tags. What is larger must show that it is well nested, or is flattened.
+_FEW_TAGS, _SHORT, _FEW_ATTRIBUTES, _FAIR = 400, 8_192, 8_000, 8_000_000
+# One of these stands before every attribute.
+_SEPARATORS = " \n\t\f/\"'"
+#: Output that grew by more than this is formatting that html5ever repeated.
+_GROWTH, _GROWTH_FLOOR = 8, 65_536
+_ROUNDS = 3
+
+# The tokenizer's own grammar (WHATWG HTML 13.2.5) for a tag with at most 64 attributes and without `<` in it, a comment
+# without markup, a doctype, and a `<` that is text. Where every `<` is one of these, nothing is hidden in an attribute.
+# White space is HTML's, not Python's: U+00A0 parts no attributes. (clean_text has taken form feeds and returns.)
+_VALUE = r"(?:\"[^\"<]*+\"|'[^'<]*+'|[^ \t\n\"'<>][^ \t\n<>]*+)"
+_STRICT_TAG = re.compile(
+    rf"<(?:(/?[A-Za-z][^ \t\n/<>]*+)(?:[ \t\n/]*+[^ \t\n<>/=]++(?:[ \t\n]*+=[ \t\n]*+{_VALUE})?+){{0,64}}+[ \t\n/]*+>"
+    r"|!--(?:[^<>-]|-(?!->))*+-->|![A-Za-z][^<>]*+>|(?![A-Za-z/!?]))"
+)
+_TEXT_IN_FRAME = re.compile(
+    r"(?:<(?:table|thead|tbody|tr|colgroup)(?=[ \t\n/>])[^>]*+>|</(?:thead|tbody|tr|td|th|caption|colgroup)[^>]*+>)[ \t\n]*+[^< \t\n]",
+    re.IGNORECASE,
+)
+_NOSCRIPT_TAG = re.compile(r"</?noscript(?=[\s/>])[^<>]*+>", re.IGNORECASE)
+_LAZY = re.compile("|".join((*LAZY_SOURCES, *LAZY_SETS)), re.IGNORECASE)
+# The parser drops a line end right after `<pre>`; one that is content must stand behind one that is dropped.
+_PRE = re.compile(r"(<pre(?: [^>]*)?>)\n")
+
+
+def clean_html(html: str, *, base: str, embeds: frozenset[str]) -> str:
+    """Return `html` as a balanced fragment with nothing but the policy's elements, attributes and schemes (DESIGN §4.12).
+
+    `base` is the address that relative ones are resolved against (without a usable one they are dropped), `embeds` the
+    hosts whose iframes stay, each in a sandbox. Cleaning twice is cleaning once; time and size are linear in the input,
+    depth is at most 200. Raises nothing: every text is some HTML.
+    """
+    text = _clean_once(clean_text(html), base=base, embeds=embeds)
+    for _ in range(_ROUNDS):
+        if reads_back(text):
+            return text
+        if is_too_deep(text):
+            break
+        # Taking an element out can leave what a parser would never build, as `<p><p>` from `<p><button><p>`.
+        again = _clean_once(text, base=base, embeds=embeds)
+        if again == text:
+            return text
+        text = again
+    return _clean_flat(text, base=base, embeds=embeds)
+
+
+def _clean_once(text: str, *, base: str, embeds: frozenset[str]) -> str:
+    if "noscript" in text or "NOSCRIPT" in text or "NoScript" in text:
+        text = _without_noscript(text)
+    if not _is_fair(text):
+        return _clean_flat(text, base=base, embeds=embeds)
+    cleaned = _cleaner().clean(text)
+    if len(cleaned) > _GROWTH * len(text) + _GROWTH_FLOOR:
+        return _clean_flat(text, base=base, embeds=embeds)
+    # `&#1;` is a control character only after parsing.
+    return _finish(clean_text(cleaned) if "&#" in text else cleaned, base=base, embeds=embeds)
+
+
+def _clean_flat(text: str, *, base: str, embeds: frozenset[str]) -> str:
+    from feedmill.posts.flatten import flatten  # lxml, for the rare post that needs it
+
+    return _finish(clean_text(_cleaner().clean(flatten(text))), base=base, embeds=embeds)
+
+
+def _finish(cleaned: str, *, base: str, embeds: frozenset[str]) -> str:
+    text = finish_addresses(cleaned, base=base, embeds=embeds)
+    return _PRE.sub(r"\1\n\n", text) if "<pre" in text else text
+
+
+def _is_fair(text: str) -> bool:
+    """Whether html5ever surely reads `text` in linear time and into a tree of about its size."""
+    tags = text.count("<")
+    if tags <= _FEW_TAGS:
+        if len(text) <= _SHORT:
+            return True
+        if tags * len(text) <= _FAIR and sum(map(text.count, _SEPARATORS)) <= _FEW_ATTRIBUTES:
+            return True
+    found: list[str] = _STRICT_TAG.findall(text)
+    if len(found) != tags:
+        return False
+    return is_nested([name.lower() for name in found if name]) and not _TEXT_IN_FRAME.search(text)
+
+
+def _without_noscript(text: str) -> str:
+    """Unwrap `noscript`, whose content is what readers without scripts see; beside lazy pictures it doubles them: drop it."""
+    return text if _LAZY.search(text) else _NOSCRIPT_TAG.sub("", text)
+
+
+@cache
+def _cleaner() -> nh3.Cleaner:
+    import nh3  # only runs that render a body need it
+
+    attributes = {name: set(values) for name, values in nh3.ALLOWED_ATTRIBUTES.items()}
+    for name, values in _ADDED_ATTRIBUTES.items():
+        attributes.setdefault(name, set()).update(values)
+    attributes["*"] = set(_EVERYWHERE)
+    return nh3.Cleaner(
+        tags=nh3.ALLOWED_TAGS | _ADDED_TAGS,
+        clean_content_tags=set(_DROPPED),
+        attributes=attributes,
+        tag_attribute_values={"img": {"referrerpolicy": _REFERRER_POLICIES}},
+        url_schemes=set(LINK_SCHEMES),
+    )
