@@ -1,0 +1,76 @@
+"""What must not be forgotten: choices that were made once and that subscribers now rely on.
+
+post-id      path of a post without guid                    -> its entry id, where path and date alone give another
+claim        guid that posts of several sources carry       -> the source whose post bears it as its id
+first-seen   entry id of a post without a date              -> modification time of its file when first seen (epoch seconds)
+feed         kind and path of a category or tag (JSON list) -> folder and feed id (JSON list)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from feedmill.state.database import open_or_rebuild, reading
+
+MIGRATIONS = (
+    """
+    CREATE TABLE memory (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+    """,
+)
+
+
+class Memory(Protocol):
+    """Remembered choices. What is noted is durable once `commit` has returned; `recall` sees what was noted before that."""
+
+    def recall(self, kind: str, key: str) -> str | None:
+        """Return what is remembered of `key`, None when nothing is."""
+
+    def recall_all(self, kind: str) -> Mapping[str, str]:
+        """Return everything that is remembered of one kind, by key."""
+
+    def note(self, kind: str, key: str, value: str) -> None:
+        """Remember `value` for `key`, in place of what was."""
+
+    def commit(self) -> None:
+        """Make durable what was noted, all of it or nothing. Raises StorageError."""
+
+
+class DatabaseMemory:
+    """Memory in the state database; a database that cannot be read is moved aside and begun anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._noted: dict[tuple[str, str], str] = {}
+        self._connection = open_or_rebuild(path, MIGRATIONS)
+        self._connection.execute("PRAGMA synchronous=FULL")  # what subscribers rely on survives a power cut
+
+    def recall(self, kind: str, key: str) -> str | None:
+        if (kind, key) in self._noted:
+            return self._noted[kind, key]
+        with reading(self._path):
+            row = self._connection.execute("SELECT value FROM memory WHERE kind=? AND key=?", (kind, key)).fetchone()
+        return row[0] if row else None
+
+    def recall_all(self, kind: str) -> dict[str, str]:
+        with reading(self._path):
+            found = dict(self._connection.execute("SELECT key, value FROM memory WHERE kind=?", (kind,)).fetchall())
+        return found | {key: value for (noted, key), value in self._noted.items() if noted == kind}
+
+    def note(self, kind: str, key: str, value: str) -> None:
+        if self.recall(kind, key) != value:
+            self._noted[kind, key] = value
+
+    def commit(self) -> None:
+        if not self._noted:
+            return
+        rows = [(kind, key, value) for (kind, key), value in self._noted.items()]
+        with reading(self._path), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", rows)
+        self._noted.clear()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
