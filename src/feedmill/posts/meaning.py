@@ -17,11 +17,26 @@ T = TypeVar("T")
 
 _CATEGORY_KEYS = ("categories", "category")
 _TAG_KEYS = ("tags", "tag")
+#: Hugo's themes and Pelican know several.
+_AUTHOR_KEYS = ("author", "authors")
 #: Hexo's; Hugo's; Pelican's; Jekyll's plugin of that name.
 UPDATED_KEYS = ("updated", "lastmod", "modified", "last_modified_at")
 #: Every key that is a field of Post, under whichever name; all others are `Post.extra`.
 FIELD_KEYS = frozenset(
-    {"title", "headimg", "author", "comments", "date", "thumbnail", "link", "guid", "source", *_CATEGORY_KEYS, *_TAG_KEYS, *UPDATED_KEYS}
+    {
+        "title",
+        "headimg",
+        *_AUTHOR_KEYS,
+        "comments",
+        "date",
+        "thumbnail",
+        "link",
+        "guid",
+        "source",
+        *_CATEGORY_KEYS,
+        *_TAG_KEYS,
+        *UPDATED_KEYS,
+    }
 )
 
 TITLE_LENGTH = 40
@@ -65,7 +80,7 @@ class Reading:
             markup=self._layout.markup,
             categories=read_categories(values.get("categories") or values.get("category") or ""),
             headimg=picture(self._text("headimg")),
-            author=_author(values.get("author", "")),
+            author=_author(values.get("author") or values.get("authors") or ""),
             comments=self._text("comments").lower() in TRUE_WORDS,
             date=date,
             thumbnail=picture(self._text("thumbnail")),

@@ -1,0 +1,174 @@
+"""Work spread over processes: this one and, for long lists, a helper process for every further core.
+
+Helpers speak lines of JSON over pipes (never pickle). They inherit no lock and no descriptor, and end by themselves when
+their parent does, however it ends: the end of their input is the end of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from typing import Any, Self
+
+logger = logging.getLogger(__name__)
+
+#: A task takes what all items share and a chunk of items, and returns a list of results; everything is JSON.
+Task = Callable[[dict[str, Any], list[Any]], list[Any]]
+
+#: Below this many items a helper process costs more than it brings (it takes about 0.2 s of processor time to start).
+WORTH_HELPERS = 400
+#: More helpers than this only wait for the parent.
+MAX_HELPERS = 7
+
+
+#: Modules that a helper loads before it is asked for anything: they are what it will be asked for.
+_PRELOADED = ("feedmill.posts.indexing", "feedmill.producer.render")
+
+
+def _find_task(name: str) -> Task:
+    module, _, function = name.partition(":")
+    if not module.startswith("feedmill."):
+        raise ValueError(f"{name} is no task of feedmill")
+    task: Task = getattr(import_module(module), function)
+    return task
+
+
+class _Helper:
+    """One helper process and the pipes to it."""
+
+    def __init__(self) -> None:
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)}
+        # -P: what stands in the current folder (a queue.py of the user's) is not imported in place of the library's.
+        command = [sys.executable, "-P", "-m", "feedmill.crew", *_PRELOADED]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603
+
+    def call(self, request: bytes) -> list[Any]:
+        """Send one request line, wait for its answer. Raises OSError or ValueError when the helper has died or failed."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise OSError("no pipe")
+        self._process.stdin.write(request)
+        self._process.stdin.flush()
+        answer: list[Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def end(self) -> None:
+        """Close its input, which ends it, and wait for that."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self._process.wait()
+
+
+class Crew:
+    """A context in which lists of work are done on all cores; helpers start at the first long list and serve all later ones."""
+
+    def __init__(self, size: int | None = None) -> None:
+        """`size`: processes in all, this one included; None takes as many as this process may use cores."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._size = min(size or cores, 1 + MAX_HELPERS)
+        self._helpers: list[_Helper] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for helper in self._helpers:
+            helper.end()
+        self._helpers.clear()
+
+    def expect(self, items: int) -> None:
+        """Start the helpers now if a list of `items` will come: they load while this process prepares it."""
+        if items < WORTH_HELPERS or self._helpers:
+            return
+        try:
+            for _ in range(self._size - 1):
+                self._helpers.append(_Helper())
+        except OSError as exc:
+            logger.warning("a helper process cannot be started (%s); its work is done here", exc)
+
+    def run(self, task: str, common: dict[str, Any], items: Sequence[Any], *, chunk: int = 64) -> Iterator[list[Any]]:
+        """Yield the results of `task` ("module:function") over chunks of `items`, in no particular order."""
+        if not items:
+            return  # without loading the task's module: a publish with nothing to do has none
+        function = _find_task(task)
+        self.expect(len(items))
+        chunks = deque(list(items[start : start + chunk]) for start in range(0, len(items), chunk))
+        done: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
+        helpers = self._helpers if len(items) > chunk else []
+        threads = [threading.Thread(target=self._feed, args=(helper, task, common, chunks, done)) for helper in helpers]
+        for thread in threads:
+            thread.start()
+        try:
+            while any(thread.is_alive() for thread in threads) or chunks:
+                mine = _take(chunks)
+                if mine is not None:
+                    yield function(common, mine)
+                yield from _drain(done, wait=not chunks)
+            yield from _drain(done, wait=False)
+        finally:
+            # After an early end (the caller has stopped, the task failed) no helper may be busy with this list when the next begins.
+            chunks.clear()
+            for thread in threads:
+                thread.join()
+
+    def _feed(
+        self, helper: _Helper, task: str, common: dict[str, Any], chunks: deque[list[Any]], done: queue.SimpleQueue[list[Any]]
+    ) -> None:
+        """Let one helper take chunks until there are none; one that fails gives its chunk back and takes no more."""
+        while (chunk := _take(chunks)) is not None:
+            try:
+                done.put(helper.call(json.dumps([task, common, chunk]).encode() + b"\n"))
+            except (OSError, ValueError) as exc:
+                logger.warning("a helper process ended early (%s); its work is done here", exc)
+                self._helpers = [other for other in self._helpers if other is not helper]
+                helper.end()
+                chunks.append(chunk)
+                return
+
+
+def _take(chunks: deque[list[Any]]) -> list[Any] | None:
+    try:
+        return chunks.popleft()
+    except IndexError:
+        return None
+
+
+def _drain(done: queue.SimpleQueue[list[Any]], *, wait: bool) -> Iterator[list[Any]]:
+    with contextlib.suppress(queue.Empty):
+        if wait:
+            yield done.get(timeout=0.01)
+        while True:
+            yield done.get_nowait()
+
+
+def serve(preloaded: Sequence[str]) -> None:
+    """Be a helper: read a request a line from standard input, write an answer a line, end with the input or its reader."""
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends this process in order
+    gc.set_threshold(50_000, 20, 50)  # values without cycles: looking for some takes a tenth of the time
+    for module in preloaded:
+        import_module(module)
+    for line in sys.stdin.buffer:
+        task, common, items = json.loads(line)
+        answer = json.dumps(_find_task(task)(common, items)).encode() + b"\n"
+        try:
+            sys.stdout.buffer.write(answer)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            os._exit(0)  # the parent has gone; there is nobody to tell
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1:])

@@ -1,0 +1,195 @@
+"""The index of post files, used by both halves: what each file said when it was last read. A cache: delete it at will.
+
+Beside it, in the same file, stand the producer's tables (what was published); `producer.published` has their queries.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from feedmill.model import Problem
+from feedmill.posts.store import Stamp
+from feedmill.state.database import open_or_rebuild, reading
+
+#: A post's place in the site: `published` stands in feeds (from its date on), the others do not.
+PUBLISHED, DRAFT, REFUSED, DUPLICATE = "published", "draft", "refused", "duplicate"
+
+MIGRATIONS = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE files (
+        file INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE,
+        mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, size INTEGER NOT NULL);
+    CREATE TABLE posts (
+        file INTEGER PRIMARY KEY, digest TEXT NOT NULL, status TEXT NOT NULL,
+        id TEXT NOT NULL, claim TEXT, source TEXT NOT NULL,
+        date INTEGER NOT NULL, updated INTEGER NOT NULL, filing TEXT NOT NULL, record TEXT NOT NULL, notes TEXT);
+    CREATE INDEX posts_by_id ON posts (id);
+    CREATE INDEX posts_by_claim ON posts (claim) WHERE claim IS NOT NULL;
+    CREATE INDEX posts_by_date ON posts (date) WHERE status = 'published';
+    CREATE INDEX posts_with_notes ON posts (file) WHERE notes IS NOT NULL;
+    CREATE TABLE feeds (
+        feed INTEGER PRIMARY KEY, kind TEXT NOT NULL, path TEXT NOT NULL, file TEXT NOT NULL UNIQUE, id TEXT NOT NULL,
+        mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL, digest TEXT NOT NULL,
+        entries INTEGER NOT NULL, is_stale INTEGER NOT NULL, UNIQUE (kind, path));
+    CREATE TABLE placements (
+        feed INTEGER NOT NULL, date INTEGER NOT NULL, file INTEGER NOT NULL,
+        PRIMARY KEY (feed, date, file)) WITHOUT ROWID;
+    CREATE INDEX placements_by_file ON placements (file);
+    CREATE TABLE members (
+        feed INTEGER NOT NULL, file INTEGER NOT NULL, start INTEGER NOT NULL, length INTEGER NOT NULL, digest TEXT NOT NULL,
+        PRIMARY KEY (feed, file)) WITHOUT ROWID;
+    CREATE INDEX members_by_file ON members (file);
+    """,
+)
+
+#: How many values one statement takes (SQLite allows 32,766).
+BATCH = 500
+
+
+class Row(NamedTuple):
+    """A post file in the catalog; `date` and `updated` are those in force (epoch seconds)."""
+
+    file: int
+    path: str
+    digest: str
+    status: str
+    id: str
+    #: The id that its guid asks for; None for a post without guid.
+    claim: str | None
+    source: str
+    date: int
+    #: Never before `date`.
+    updated: int
+    #: Where it is filed, as JSON [categories, tags]: most posts share theirs with many others.
+    filing: str
+    #: Everything but the body, as JSON.
+    record: str
+    #: JSON list of [line, rule, message]; None when there is nothing to mend.
+    notes: str | None
+
+
+_ROW = """
+    SELECT p.file, f.path, p.digest, p.status, p.id, p.claim, p.source, p.date, p.updated, p.filing, p.record, p.notes
+    FROM posts p JOIN files f USING (file) """
+
+
+class Catalog:
+    """The catalog's file; all changes of a run are one transaction (`begin` … `commit`)."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create it; a damaged one is moved aside and rebuilt. Raises StorageError."""
+        self.path = path
+        self.connection = open_or_rebuild(path, MIGRATIONS)
+
+    def close(self) -> None:
+        """Undo what was not committed and let go of the file."""
+        self.connection.close()
+
+    def begin(self) -> None:
+        """Begin the run's transaction."""
+        with reading(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Keep what was changed since `begin`."""
+        with reading(self.path):
+            self.connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Forget what was changed since `begin`."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def meta(self, key: str) -> str | None:
+        """Return a fact about the catalog as a whole."""
+        with reading(self.path):
+            row = self.connection.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Note a fact about the catalog as a whole."""
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def stamps(self) -> dict[str, tuple[int, Stamp]]:
+        """Return file number and stamp of every known file, by path."""
+        with reading(self.path):
+            rows = self.connection.execute("SELECT path, file, mtime_ns, ctime_ns, size FROM files").fetchall()
+        return {path: (file, Stamp(mtime, ctime, size)) for path, file, mtime, ctime, size in rows}
+
+    def restamp(self, stamps: Iterable[tuple[Stamp, int]]) -> None:
+        """Note new stamps of files whose bytes are the same, by file number."""
+        rows = [(*stamp, file) for stamp, file in stamps]
+        self.connection.executemany("UPDATE files SET mtime_ns=?, ctime_ns=?, size=? WHERE file=?", rows)
+
+    def add_files(self, files: Iterable[tuple[str, Stamp]]) -> dict[str, int]:
+        """Add new files; return their numbers by path."""
+        last = self.connection.execute("SELECT coalesce(max(file), 0) FROM files").fetchone()[0]
+        rows = [(number, path, *stamp) for number, (path, stamp) in enumerate(files, start=last + 1)]
+        self.connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?)", rows)
+        return {path: number for number, path, *_ in rows}
+
+    def remove(self, files: Iterable[int]) -> None:
+        """Remove files and what they said."""
+        numbers = [(file,) for file in files]
+        for table in ("files", "posts"):
+            self.connection.executemany(f"DELETE FROM {table} WHERE file=?", numbers)  # noqa: S608
+
+    def put(self, rows: Iterable[Row]) -> None:
+        """Add or replace what is known of posts (their files are known already)."""
+        values = [(r.file, r.digest, r.status, r.id, r.claim, r.source, r.date, r.updated, r.filing, r.record, r.notes) for r in rows]
+        self.connection.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def set_ids(self, ids: Iterable[tuple[str, int]]) -> None:
+        """Note the ids of posts, by file number."""
+        self.connection.executemany("UPDATE posts SET id=? WHERE file=?", ids)
+
+    def rows(self, files: Iterable[int]) -> Iterator[Row]:
+        """Yield the posts of these file numbers."""
+        yield from self._select(f"{_ROW}WHERE p.file IN", files)
+
+    def rows_claiming(self, claims: Iterable[str]) -> Iterator[Row]:
+        """Yield the posts whose guids ask for one of these ids, and posts without guid that bear one."""
+        wanted = list(claims)
+        yield from self._select(f"{_ROW}WHERE p.claim IN", wanted)
+        yield from self._select(f"{_ROW}WHERE p.claim IS NULL AND p.id IN", wanted)
+
+    def bearers(self, entry_id: str) -> list[int]:
+        """Return the file numbers of the posts that bear an id."""
+        with reading(self.path):
+            return [row[0] for row in self.connection.execute("SELECT file FROM posts WHERE id=?", (entry_id,))]
+
+    def _select(self, query: str, values: Iterable[int] | Iterable[str]) -> Iterator[Row]:
+        yield from map(Row._make, self._raw(query, values))
+
+    def _raw(self, query: str, values: Iterable[int] | Iterable[str]) -> Iterator[tuple[object, ...]]:
+        wanted = list(values)
+        for start in range(0, len(wanted), BATCH):
+            part = wanted[start : start + BATCH]
+            with reading(self.path):
+                yield from self.connection.execute(f"{query} ({','.join('?' * len(part))})", part).fetchall()
+
+    def became_due(self, since: int, until: int) -> list[int]:
+        """Return the file numbers of published posts dated after one and up to the other moment (either order, epoch seconds)."""
+        first, last = sorted((since, until))
+        with reading(self.path):
+            query = "SELECT file FROM posts WHERE status='published' AND date > ? AND date <= ?"
+            return [row[0] for row in self.connection.execute(query, (first, last))]
+
+    def count_published(self, now: int) -> int:
+        """Return how many posts stand in feeds at `now` (epoch seconds)."""
+        with reading(self.path):
+            row = self.connection.execute("SELECT count(*) FROM posts WHERE status='published' AND date <= ?", (now,)).fetchone()
+        return int(row[0])
+
+    def notes(self) -> list[tuple[int, str, Problem]]:
+        """Return (file number, status of the post, problem) for everything there is to mend, by path."""
+        with reading(self.path):
+            query = """
+                SELECT p.file, f.path, p.status, p.notes FROM posts p JOIN files f USING (file)
+                WHERE p.notes IS NOT NULL ORDER BY f.path"""
+            rows = self.connection.execute(query).fetchall()
+        return [(file, status, Problem(path, *note)) for file, path, status, notes in rows for note in json.loads(notes)]

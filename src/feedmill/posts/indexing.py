@@ -1,0 +1,51 @@
+"""The task that reads post files for the catalog, here or in a helper process."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from feedmill.errors import PostError
+from feedmill.posts.format import MAX_POST_BYTES, decode
+from feedmill.posts.record import to_epoch, to_record
+from feedmill.posts.store import read_post
+
+
+def digest_of(data: bytes) -> str:
+    """Return the fingerprint of a file's bytes (BLAKE2b, 128 bits, hexadecimal)."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def index_posts(common: dict[str, Any], items: list[Any]) -> list[Any]:
+    """Read the posts of `items` ([path, digest when last read or ""]) below common["folder"], naive dates in common["zone"].
+
+    Returns for each path one of:
+        [path, "same", digest]                       its bytes are what they were
+        [path, "gone"]                               it vanished after it was listed
+        [path, "refused", digest, [line, rule, reason]]
+        [path, "post", digest, record, facts, [[line, rule, message], …]]
+    facts: is_published, guid, source, title, date and updated (epoch seconds or null), JSON of [categories, tags].
+    """
+    zone = ZoneInfo(common["zone"])
+    return [_index_post(common["folder"], path, known, zone) for path, known in items]
+
+
+def _index_post(folder: str, path: str, known: str, zone: ZoneInfo) -> list[Any]:
+    digest = ""
+    try:
+        data = read_post(folder, path, limit=MAX_POST_BYTES)
+        digest = digest_of(data)
+        if digest == known:
+            return [path, "same", digest]
+        decoded = decode(data, name=path.rpartition("/")[2], zone=zone)
+    except FileNotFoundError:
+        return [path, "gone"]
+    except PostError as exc:
+        return [path, "refused", digest, [exc.line, "refused", exc.reason]]
+    post = decoded.post
+    date, updated = (None if moment is None else to_epoch(moment) for moment in (post.date, post.updated))
+    filing = json.dumps([post.categories, post.tags], ensure_ascii=False)
+    facts = [post.is_published, post.guid, post.source, post.title, date, updated, filing]
+    return [path, "post", digest, to_record(post), facts, decoded.problems]

@@ -1,0 +1,228 @@
+"""Brings the catalog in step with the folder of posts: reads what is new or changed, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from feedmill.crew import Crew
+from feedmill.errors import StorageError
+from feedmill.model import Progress
+from feedmill.posts.catalog import DRAFT, DUPLICATE, PUBLISHED, REFUSED, Catalog, Row
+from feedmill.posts.ids import Claimant, Sighting, assign_ids, id_from_guid, id_from_path, settle_claim
+from feedmill.posts.record import from_epoch
+from feedmill.posts.store import Listing, Stamp, wait_for_tick
+from feedmill.state.memory import Memory
+
+TASK = "feedmill.posts.indexing:index_posts"
+
+
+@dataclass(slots=True)
+class Refreshed:
+    """What a refresh changed in the catalog, by file number."""
+
+    changed: set[int] = field(default_factory=set)
+    removed: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How the folder differs from the catalog."""
+
+    new: dict[str, Stamp]
+    #: File number and new stamp, by path.
+    touched: dict[str, tuple[int, Stamp]]
+    #: File numbers, by path.
+    gone: dict[str, int]
+    known: int
+    #: True when files that did not change are to be read all the same.
+    is_forced: bool = False
+
+    @property
+    def to_read(self) -> int:
+        """How many files must be read."""
+        return len(self.new) + len(self.touched)
+
+
+def compare(known: dict[str, tuple[int, Stamp]], listing: Listing, *, is_forced: bool = False) -> Difference:
+    """Return what is new, touched or gone since the catalog was written; `is_forced` takes every file for touched."""
+    new, touched = {}, {}
+    for path, stamp in listing.stamps.items():
+        entry = known.get(path)
+        if entry is None:
+            new[path] = stamp
+        elif is_forced or entry[1] != stamp:
+            touched[path] = (entry[0], stamp)
+    gone = {}
+    if len(known) + len(new) > len(listing.stamps):
+        gone = {path: entry[0] for path, entry in known.items() if path not in listing.stamps}
+    return Difference(new, touched, gone, len(known), is_forced)
+
+
+def refuse_mass_loss(difference: Difference, folder: Path) -> None:
+    """Raise StorageError when a folder of posts is suddenly empty, or has lost more than half: an unmounted disk, a wrong path."""
+    lost = len(difference.gone) - len(difference.new)
+    if difference.known and difference.known == len(difference.gone) and not difference.new:
+        raise StorageError(
+            f"{folder} holds no posts, where there were {difference.known:,}: nothing was changed. "
+            "Is the disk mounted, is posts.dir right? If they are meant to be gone, run `feedmill publish --full`"
+        )
+    if lost * 2 > difference.known:
+        raise StorageError(
+            f"{len(difference.gone):,} of {difference.known:,} posts are gone from {folder}: nothing was changed. "
+            "If that is meant, run `feedmill publish --full`"
+        )
+
+
+def refresh(
+    catalog: Catalog,
+    memory: Memory,
+    folder: Path,
+    difference: Difference,
+    *,
+    zone: str,
+    crew: Crew,
+    progress: Progress,
+) -> Refreshed:
+    """Read what `difference` names and bring the catalog in step, inside the caller's transaction.
+
+    `zone` is for dates without one; `progress` hears how far the reading is. Raises StorageError.
+    """
+    newest = [max(stamp.mtime_ns, stamp.ctime_ns) for stamp in difference.new.values()]
+    newest.extend(max(stamp.mtime_ns, stamp.ctime_ns) for _, stamp in difference.touched.values())
+    if newest:
+        wait_for_tick(max(newest))
+    old_files = [*difference.gone.values(), *(file for file, _ in difference.touched.values())]
+    before = {row.path: row for row in catalog.rows(old_files)}
+    work = _Work(catalog, memory, difference, before)
+    digests = {} if difference.is_forced else {path: row.digest for path, row in before.items()}
+    items = [[path, digests.get(path, "")] for path in sorted([*difference.new, *difference.touched])]
+    done = 0
+    for results in crew.run(TASK, {"folder": str(folder), "zone": zone}, items):
+        work.take(results)
+        done += len(results)
+        progress("reading", done, len(items))
+    work.finish()
+    return work.done
+
+
+class _Work:
+    """One refresh: first every file's own facts, then what they mean beside each other."""
+
+    def __init__(self, catalog: Catalog, memory: Memory, difference: Difference, before: dict[str, Row]) -> None:
+        self.done = Refreshed(removed=set(difference.gone.values()))
+        self._catalog, self._memory, self._before = catalog, memory, before
+        self._stamps = difference.new | {path: stamp for path, (_, stamp) in difference.touched.items()}
+        self._files = catalog.add_files(difference.new.items()) | {path: file for path, (file, _) in difference.touched.items()}
+        self._vanished = set(difference.gone)
+        self._known = difference.known
+        self._found: list[Sighting] = []
+        self._undated: list[str] = []
+        self._claims = {row.claim for row in before.values() if row.claim}
+
+    def take(self, results: list[Any]) -> None:
+        """Note what the files of one chunk say."""
+        rows = []
+        for path, kind, *facts in results:
+            if kind == "post":
+                rows.append(self._post(path, *facts))
+            elif kind == "refused":
+                rows.append(self._refused(path, *facts))
+            elif kind == "gone":
+                self.done.removed.add(self._files.pop(path))
+                self._vanished.add(path)
+        self._catalog.put(rows)
+        self.done.changed.update(row.file for row in rows)
+        self._catalog.restamp((self._stamps[path], self._files[path]) for path, kind, *_ in results if kind != "gone")
+
+    def _post(self, path: str, digest: str, record: str, facts: list[Any], notes: list[Any]) -> Row:
+        is_published, guid, source, title, date, updated, filing = facts
+        claim = id_from_guid(guid, source) if guid else None
+        if claim is None:
+            self._found.append(Sighting(path, digest, title, _iso(date)))
+        else:
+            self._claims.add(claim)
+        if date is None:
+            self._undated.append(path)
+        moment = date or 0
+        status = PUBLISHED if is_published else DRAFT
+        noted = json.dumps(notes) if notes else None
+        last = max(updated or moment, moment)
+        return Row(self._files[path], path, digest, status, claim or "", claim, source, moment, last, filing, record, noted)
+
+    def _refused(self, path: str, digest: str, note: list[Any]) -> Row:
+        """A post that cannot be read now keeps the id and the facts of when it could."""
+        notes = json.dumps([note])
+        known = self._before.get(path)
+        if known is not None:
+            return known._replace(digest=digest, status=REFUSED, notes=notes)
+        return Row(self._files[path], path, digest, REFUSED, "", None, "", 0, 0, "[[], []]", "{}", notes)
+
+    def finish(self) -> None:
+        """Settle ids and dates, and drop what is gone."""
+        self._catalog.remove(self.done.removed)
+        self._settle_paths()
+        self._settle_dates()
+        for claim in sorted(self._claims):
+            self._settle_claim(claim)
+
+    def _settle_paths(self) -> None:
+        outside = self._vanished | self._files.keys()
+        own = set(self._files.values())
+        remembered = self._memory.recall_all("post-id")
+        has_others = self._known > len(self._before)
+        ids = assign_ids(
+            self._found,
+            {path: _sighting(row) for path, row in self._before.items() if row.claim is None and path in outside},
+            self._vanished,
+            recall=remembered.get,
+            taken=lambda entry_id: has_others and any(file not in own for file in self._catalog.bearers(entry_id)),
+        )
+        for sighting in self._found:
+            path, entry_id = sighting.path, ids[sighting.path]
+            if path in remembered or entry_id != id_from_path(path, sighting.date):
+                self._memory.note("post-id", path, entry_id)
+        self._catalog.set_ids((entry_id, self._files[path]) for path, entry_id in ids.items())
+
+    def _settle_dates(self) -> None:
+        """A post without a date has the time at which its file was first seen, for good."""
+        for row in list(self._catalog.rows(self._files[path] for path in self._undated)):
+            remembered = self._memory.recall("first-seen", row.id)
+            date = int(remembered) if remembered else self._stamps[row.path].mtime_ns // 1_000_000_000
+            if not remembered:
+                self._memory.note("first-seen", row.id, str(date))
+            updated = json.loads(row.record).get("updated", date)
+            self._catalog.put([row._replace(date=date, updated=max(updated, date))])
+
+    def _settle_claim(self, claim: str) -> None:
+        rows = {row.path: row for row in self._catalog.rows_claiming([claim]) if row.status in (PUBLISHED, DUPLICATE)}
+        if not rows:
+            return
+        claimants = [Claimant(row.path, row.source, row.id == claim) for row in rows.values()]
+        settlement = settle_claim(claim, claimants, self._memory.recall("claim", claim))
+        if settlement.owner:
+            self._memory.note("claim", claim, settlement.owner)
+        settled = [_settled(row, settlement.ids[path], settlement.copy_of.get(path)) for path, row in rows.items()]
+        changed = [row for row in settled if row != rows[row.path]]
+        self._catalog.put(changed)
+        self.done.changed.update(row.file for row in changed)
+
+
+def _settled(row: Row, entry_id: str, original: str | None) -> Row:
+    notes = [note for note in json.loads(row.notes or "[]") if note[1] != DUPLICATE]
+    if original is not None:
+        advice = "remove one, or give it a guid of its own"
+        notes.append([0, DUPLICATE, f"it has the guid of {original}, which is published in its place; {advice}"])
+    status = PUBLISHED if original is None else DUPLICATE
+    return row._replace(id=entry_id, status=status, notes=json.dumps(notes) if notes else None)
+
+
+def _sighting(row: Row) -> Sighting:
+    facts = json.loads(row.record)
+    return Sighting(row.path, row.digest, facts.get("title", ""), _iso(facts.get("date")), row.id)
+
+
+def _iso(seconds: int | None) -> str:
+    return "" if seconds is None else from_epoch(seconds).isoformat()

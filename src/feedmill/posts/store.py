@@ -1,0 +1,148 @@
+"""The folder of posts: which files are posts, and their bytes. Reads only what is a regular file inside the folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from feedmill.durable import is_temporary
+from feedmill.errors import PostError, StorageError
+from feedmill.model import Problem
+
+POST_SUFFIXES = (".md", ".markdown", ".html", ".htm")
+#: What Hugo keeps the text of a section's own page in.
+NOT_POSTS = frozenset(f"_index{suffix}" for suffix in POST_SUFFIXES)
+#: Two writes within this time can leave one modification time (the kernel's clock tick is 10 ms at its coarsest).
+CLOCK_TICK_NS = 20_000_000
+_LAST_NS = 2**63 - 1
+
+
+class Stamp(NamedTuple):
+    """What tells, without reading a file, that it is still the one that was read. Nanoseconds and bytes."""
+
+    mtime_ns: int
+    ctime_ns: int
+    size: int
+
+
+@dataclass(slots=True)
+class Listing:
+    """The post files of a folder by path relative to it (with "/"), and what stands there but cannot be a post."""
+
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    #: Files that a writer left behind when it was killed.
+    leftovers: list[Path] = field(default_factory=list)
+
+
+def list_posts(folder: Path) -> Listing:
+    """List every post under `folder`. Hidden files and folders are not posts. Raises StorageError when `folder` cannot be read."""
+    listing = Listing()
+    try:
+        root = os.path.realpath(folder, strict=True)
+        for path, entry in _walk(root, listing):
+            _list_entry(entry, path, root, listing)
+    except OSError as exc:
+        advice = "create it, or set posts.dir in config.yaml" if isinstance(exc, FileNotFoundError) else "give this user permission"
+        raise StorageError(f"the folder of posts {folder} cannot be read: {exc.strerror or exc}; {advice}") from exc
+    return listing
+
+
+def _walk(root: str, listing: Listing) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield everything but folders with its path relative to `root`; a folder below that cannot be read is a problem."""
+    folders = [""]
+    while folders:
+        prefix = folders.pop()
+        try:
+            entries = os.scandir(os.path.join(root, prefix))
+        except OSError as exc:
+            if not prefix:
+                raise
+            listing.problems.append(_problem(prefix.rstrip("/"), "unreadable", f"this folder cannot be read: {exc.strerror}"))
+            continue
+        with entries:
+            for entry in entries:
+                path = prefix + entry.name
+                if entry.name.startswith("."):
+                    if is_temporary(entry.name):
+                        listing.leftovers.append(Path(entry.path))
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(path + "/")
+                else:
+                    yield path, entry
+
+
+def _list_entry(entry: os.DirEntry[str], path: str, root: str, listing: Listing) -> None:
+    name = entry.name.lower()
+    if name in NOT_POSTS or not (name.endswith(POST_SUFFIXES) or (entry.is_symlink() and os.path.isdir(entry.path))):
+        return
+    try:
+        if entry.is_symlink() and not f"{os.path.realpath(entry.path)}/".startswith(f"{root}/"):
+            message = "a link out of the folder of posts is not followed; put here what it leads to"
+            listing.problems.append(_problem(path, "link", message))
+            return
+        status = entry.stat()
+        path.encode("utf-8")
+    except FileNotFoundError:
+        if entry.is_symlink():
+            listing.problems.append(_problem(path, "link", "a link to nothing; remove it or mend it"))
+        return
+    except UnicodeEncodeError:
+        listing.problems.append(_problem(path, "name", "the file's name is not UTF-8; rename it"))
+        return
+    except OSError as exc:
+        listing.problems.append(_problem(path, "unreadable", f"it cannot be read: {exc.strerror}"))
+        return
+    if stat.S_ISREG(status.st_mode):
+        listing.stamps[path] = Stamp(_storable(status.st_mtime_ns), _storable(status.st_ctime_ns), status.st_size)
+    elif not stat.S_ISDIR(status.st_mode):
+        listing.problems.append(_problem(path, "unreadable", "not a regular file"))
+
+
+def _storable(nanoseconds: int) -> int:
+    """A file can be dated later than 2262, where nanoseconds outgrow the 64 bits of a database."""
+    return max(-_LAST_NS, min(nanoseconds, _LAST_NS))
+
+
+def _problem(path: str, rule: str, message: str) -> Problem:
+    """Name a path whatever its bytes are: one that is not UTF-8 could be printed by nobody."""
+    return Problem(path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), 0, rule, message)
+
+
+def wait_for_tick(newest_ns: int) -> None:
+    """Wait until the clock has left the tick of `newest_ns`, so that a later write to a file read now shows in its stamp."""
+    remaining = newest_ns + CLOCK_TICK_NS - time.time_ns()
+    if 0 < remaining <= CLOCK_TICK_NS:
+        time.sleep(remaining / 1e9)
+
+
+def read_post(folder: str, path: str, *, limit: int) -> bytes:
+    """Return the bytes of the post at `path`. Raises PostError when it is larger than `limit` bytes or cannot be read,
+    FileNotFoundError when it is gone."""
+    try:
+        descriptor = os.open(os.path.join(folder, path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise PostError("not a regular file")
+            if status.st_size > limit:
+                raise PostError(f"larger than a post may be: {status.st_size:,} bytes, the limit is {limit:,}; split it")
+            return _read_all(descriptor, status.st_size)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise PostError(f"it cannot be read: {exc.strerror or exc}") from exc
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    parts = []
+    while part := os.read(descriptor, size + 1):
+        parts.append(part)
+    return b"".join(parts)
