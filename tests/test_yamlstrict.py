@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -91,7 +92,7 @@ def test_the_short_cut_takes_the_house_style():
 
 
 PIECES = st.sampled_from(
-    [*"-?:,[]{}#&*!|>'\"%@`\\ \n", ": ", " #", "''", " - ", "a", "b: ", "title:", "标", "😀", "~", "=", ".", "...", "---", "\u00a0", "\t", "<<", "1"]
+    [*"-?:,[]{}#&*!|>'\"%@`\\ \n\t~=.1", ": ", " #", "''", " - ", "a", "b: ", "title:", "标", "😀", "...", "---", "\u00a0", "<<"]
 )
 LINES = st.one_of(
     st.lists(PIECES, max_size=8).map("".join),
@@ -131,10 +132,8 @@ def test_any_text_is_read_or_refused(text):
 )
 def test_64_kb_of_anything_takes_no_time(text):
     start = time.perf_counter()
-    try:
+    with contextlib.suppress(YamlRefused):
         read_mapping(text)
-    except YamlRefused:
-        pass
     assert time.perf_counter() - start < 3
 
 

@@ -1,0 +1,149 @@
+"""The use case `check`: everything a person might want to mend in the configuration, the posts and the published feeds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from feedmill.config import Config
+from feedmill.crew import Crew
+from feedmill.durable import replace, storage
+from feedmill.errors import ConfigError, PostError
+from feedmill.model import Problem
+from feedmill.posts.body import unrun_tags
+from feedmill.posts.catalog import DRAFT, PUBLISHED, Catalog
+from feedmill.posts.format import MAX_POST_BYTES, decode
+from feedmill.posts.ids import id_from_guid
+from feedmill.posts.record import to_epoch
+from feedmill.posts.refresh import compare, refresh
+from feedmill.posts.store import list_posts, read_post
+from feedmill.posts.writing import revise
+from feedmill.producer.audit import audit_atom
+from feedmill.producer.categories import feeds_of
+from feedmill.producer.plan import FILE_NAME
+from feedmill.producer.site import Site
+from feedmill.state.lock import writing
+from feedmill.state.memory import DatabaseMemory
+from feedmill.urls import quote_segment
+
+TASK = "feedmill.producer.check:check_posts"
+
+
+def config_problems(error: ConfigError, path: str) -> list[Problem]:
+    """Return what is wrong with the configuration as problems."""
+    return [Problem(path, problem.line, "config", f"{problem.place}: {problem.message}".lstrip(": ")) for problem in error.problems]
+
+
+def check(config: Config, *, config_path: str, now: datetime) -> list[Problem]:
+    """Return every problem, by path and line. Reads all posts and feeds, writes nothing. Raises StorageError."""
+    problems = list(_posts(config, config_path, now))
+    problems.extend(_feeds(config))
+    return sorted(problems, key=lambda problem: (problem.path, problem.line, problem.rule, problem.message))
+
+
+def check_posts(common: dict[str, Any], items: list[Any]) -> list[Any]:
+    """The task: [path, guid and source or None, names of feeds, [[line, rule, message], …]] for every path of `items`."""
+    zone = ZoneInfo(common["zone"])
+    return [_check_post(common["folder"], path, zone, common) for path in items]
+
+
+def _check_post(folder: str, path: str, zone: ZoneInfo, common: dict[str, Any]) -> list[Any]:
+    try:
+        decoded = decode(read_post(folder, path, limit=MAX_POST_BYTES), name=path.rpartition("/")[2], zone=zone)
+    except FileNotFoundError:
+        return [path, None, [], []]
+    except PostError as exc:
+        return [path, None, [], [[exc.line, "refused", exc.reason]]]
+    post, notes = decoded.post, [list(note) for note in decoded.problems]
+    tags = unrun_tags(post.body)
+    if tags:
+        message = f"template tags are shown as they stand, never run: {', '.join(tags[:5])}"
+        notes.append([decoded.body_line, "template", message])
+    if post.date is not None and to_epoch(post.date) > common["now"]:
+        notes.append([0, "future", f"dated {post.date:%Y-%m-%d %H:%M} UTC: it is published when that time has come"])
+    if not post.is_published:
+        return [path, None, [], notes]
+    keys = feeds_of(post.categories, post.tags, mode=common["mode"])
+    return [path, [post.guid, post.source] if post.guid else None, [key.name for key in keys], notes]
+
+
+def _posts(config: Config, config_path: str, now: datetime) -> Iterator[Problem]:
+    listing = list_posts(config.posts_dir)
+    folder = config.posts.dir
+    for problem in listing.problems:
+        yield Problem(f"{folder}/{problem.path}", problem.line, problem.rule, problem.message)
+    common = {
+        "folder": str(config.posts_dir),
+        "zone": config.site.timezone,
+        "now": to_epoch(now),
+        "mode": config.posts.categories,
+    }
+    first: dict[str, str] = {}
+    names: set[str] = set()
+    with Crew() as crew:
+        results = [result for chunk in crew.run(TASK, common, sorted(listing.stamps)) for result in chunk]
+    for path, identity, feeds, notes in sorted(results, key=lambda result: str(result[0])):
+        names.update(feeds)
+        for line, rule, message in notes:
+            yield Problem(f"{folder}/{path}", line, rule, message)
+        if identity is None:
+            continue
+        original = first.setdefault(f"{identity[1]}\0{id_from_guid(*identity)}", path)
+        if original != path:
+            yield Problem(f"{folder}/{path}", 0, "duplicate", f"it has the guid of {folder}/{original}, which is published in its place")
+    for name in config.feeds.overrides:
+        if name not in names:
+            yield Problem(config_path, 0, "override", f"feeds.overrides.{name}: no post stands in a category or tag of this name")
+
+
+def _feeds(config: Config) -> Iterator[Problem]:
+    site = Site.of(config)
+    root = os.fspath(config.feeds_dir)
+    for folder, folders, files in os.walk(root):
+        folders.sort()
+        for name in sorted(files):
+            if name != FILE_NAME:
+                continue
+            path = Path(folder, name)
+            relative = path.relative_to(root).as_posix()
+            with storage(path, doing="read"):
+                data = path.read_bytes()
+            url = site.feeds_url + "/".join(quote_segment(part) for part in relative.split("/"))
+            yield from audit_atom(data, path=f"{config.feeds.dir}/{relative}", url=url)
+
+
+def write_ids(config: Config, *, now: datetime) -> int:
+    """Write the id of every readable post without guid into its file, as `guid`, and return how many files were changed.
+
+    Then the id no longer hangs on the path or on what this machine remembers. Every other byte stays. Raises StorageError;
+    PostError, naming the file, for one whose front matter cannot be extended.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(writing(config.lock_path))
+        catalog = stack.enter_context(contextlib.closing(Catalog(config.catalog_path)))
+        memory = stack.enter_context(contextlib.closing(DatabaseMemory(config.state_path)))
+        crew = stack.enter_context(Crew())
+        difference = compare(catalog.stamps(), list_posts(config.posts_dir))
+        catalog.begin()
+        refresh(catalog, memory, config.posts_dir, difference, zone=config.site.timezone, crew=crew, progress=lambda *_: None)
+        files = [file for file, _ in catalog.stamps().values()]
+        wanted = [(row.path, row.id) for row in catalog.rows(files) if row.claim is None and row.status in (PUBLISHED, DRAFT)]
+        memory.commit()
+        for path, entry_id in wanted:
+            _write_id(config, path, entry_id)
+        catalog.rollback()  # the next publish reads the changed files and finds the same ids in them
+    return len(wanted)
+
+
+def _write_id(config: Config, path: str, entry_id: str) -> None:
+    data = read_post(os.fspath(config.posts_dir), path, limit=MAX_POST_BYTES)
+    try:
+        revised = revise(data, {"guid": entry_id})
+    except PostError as exc:
+        raise PostError(f"{config.posts.dir}/{path}: {exc.reason}", line=exc.line) from exc
+    replace(config.posts_dir / path, revised)

@@ -1,0 +1,24 @@
+"""What a feed says of itself, before any format is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+CONTENT_TYPE = "application/atom+xml"
+#: The name in every feed's generator element, without a version: an upgrade changes no feed (feed-rules 24).
+GENERATOR = "feedmill"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHead:
+    """What a feed says of itself. Addresses are absolute and ASCII; `updated` is aware, UTC, whole seconds."""
+
+    id: str
+    title: str
+    subtitle: str
+    author: str
+    language: str
+    updated: datetime
+    self_url: str
+    site_url: str

@@ -1,0 +1,106 @@
+"""Where feeds are written: the seam between what was rendered and the folder that readers see."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from feedmill.durable import Batch, is_temporary, storage, sync_folder
+from feedmill.producer.published import FileStamp
+
+
+class FeedSink(Protocol):
+    """A tree of feed files, by path relative to it with "/". Nothing that was staged is seen by anybody before `commit`."""
+
+    def look(self, file: str) -> FileStamp | None:
+        """Return the stamp of a file, None where there is none."""
+
+    def read(self, file: str) -> bytes:
+        """Return the bytes of a file. Raises StorageError."""
+
+    def stage(self, file: str, chunks: Iterable[bytes]) -> FileStamp:
+        """Prepare a file durably and return the stamp it will have. Raises StorageError; then nothing at all was changed."""
+
+    def commit(self, removed: Iterable[str]) -> None:
+        """Put every staged file in its place and take the `removed` ones away. Raises StorageError."""
+
+
+class FolderSink:
+    """The folder of feeds on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._batch = Batch()
+
+    def look(self, file: str) -> FileStamp | None:
+        try:
+            status = os.lstat(self._folder / file)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError:
+            return FileStamp(0, 0, -2)
+        return FileStamp(status.st_mtime_ns, status.st_ino, status.st_size)
+
+    def read(self, file: str) -> bytes:
+        with storage(self._folder / file, doing="read"):
+            return (self._folder / file).read_bytes()
+
+    def stage(self, file: str, chunks: Iterable[bytes]) -> FileStamp:
+        status = self._batch.add(self._folder / file, chunks)
+        return FileStamp(status.st_mtime_ns, status.st_ino, status.st_size)
+
+    def commit(self, removed: Iterable[str]) -> None:
+        self._batch.commit()
+        for file in removed:
+            path = self._folder / file
+            with storage(path, doing="remove"), contextlib.suppress(FileNotFoundError):
+                path.unlink()
+            self._remove_empty(path.parent)
+
+    def drop(self) -> None:
+        """Remove what was staged and not committed."""
+        self._batch.drop()
+
+    def _remove_empty(self, folder: Path) -> None:
+        while folder != self._folder and folder.is_relative_to(self._folder):
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                pass  # somebody else took it away
+            except OSError:
+                break
+            folder = folder.parent
+        if folder.is_dir():
+            sync_folder(folder)
+
+
+class DrySink(FolderSink):
+    """The folder of feeds, of which everything is read and nothing changed."""
+
+    def stage(self, file: str, chunks: Iterable[bytes]) -> FileStamp:
+        return FileStamp(0, 0, sum(map(len, chunks)))
+
+    def commit(self, removed: Iterable[str]) -> None:
+        """Change nothing."""
+
+
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove the temporary files and folders that a killed writer left in `folders` (only while holding the writers' lock)."""
+    for folder in folders:
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if is_temporary(entry.name):
+                    with contextlib.suppress(OSError):
+                        _remove(entry)
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        import shutil  # only after a crash
+
+        shutil.rmtree(entry.path)
+    else:
+        os.unlink(entry.path)
