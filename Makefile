@@ -12,7 +12,7 @@ SOURCES := src tests benchmarks
 .PHONY: run test check bench lock clean
 
 run: .venv/ready
-	$(BIN)/publish-feed
+	@$(BIN)/publish-feed
 
 test: .venv/ready-dev
 	$(BIN)/pytest -n auto
@@ -32,7 +32,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-build-iso
 RESOLVE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .venv/ready: requirements-build.lock requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("feedmill needs Python 3.11 or newer: make PYTHON=python3.x")'
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("feedmill needs Python 3.11 or newer: make PYTHON=python3.x")'
 	$(PYTHON) -m venv .venv
 	$(INSTALL) --require-hashes -r requirements-build.lock
 	$(INSTALL) --require-hashes -r requirements.lock

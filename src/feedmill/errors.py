@@ -1,9 +1,9 @@
 """The one tree of errors; every message tells a person what, where and what to do.
 
-    FeedmillError
-      ConfigError     config.yaml or the command line is wrong          exit status 2
-      PostError       one post cannot be read: skipped and reported     the run goes on
-      StorageError    disk, permissions, lock or database               exit status 3
+FeedmillError
+  ConfigError     config.yaml or the command line is wrong          exit status 2
+  PostError       one post cannot be read: skipped and reported     the run goes on
+  StorageError    disk, permissions, lock or database               exit status 3
 """
 
 from __future__ import annotations
