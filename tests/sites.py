@@ -11,7 +11,8 @@ from pathlib import Path
 import feedparser
 
 from feedmill.configfile import read_config
-from feedmill.producer.publish import Report, Request, publish
+from feedmill.producer.publish import Request, publish
+from feedmill.producer.report import Report
 
 #: After every fixed date of the tests, before everything that is meant to be in the future.
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

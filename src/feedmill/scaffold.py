@@ -181,24 +181,24 @@ site:
 posts:
   dir: <posts>  ## the folder of the posts, with any folders below it
   categories: <categories>  ## nested (Hexo: [A, B] is A/B) or flat (Jekyll, Hugo, Pelican: A and B)
-  # leading_blank_line: false  ## begin written posts with an empty line, as old Hexo tools do
+  # leading_blank_line: false  ## not used by this version: an empty first line in written posts
   permalink: <permalink>  ## the address of a post's page, e.g. "{url}{year}/{month}/{day}/{slug}/"
   # It may use {url} {year} {month} {day} {slug} {title} {path} {name} {id} {categories} and any front-matter key.
-  # Empty, it is the post's own `link`, and for a post without one a page that `feedmill serve` shows.
+  # Empty, it is the post's own `link`, and for a post without one "{url}posts/{path}/".
 
 feeds:
   dir: feeds  ## where the feeds are written; other files there are never touched
-  formats: [atom]  ## one or more of atom, rss, json
+  formats: [atom]  ## this version writes atom alone
   limit: 50  ## entries in a feed
   content: full  ## full, or summary
   # url: https://example.org/feeds/  ## where dir is published, if not at {site.url}feeds/
-  # hub: [https://hub.example.org/]  ## WebSub hubs that are named in the feeds and pinged
+  # hub: [https://hub.example.org/]  ## not used by this version: WebSub hubs to name and to ping
   # tags: false  ## also a feed for every tag, in tags/<tag>/
-  # history: false  ## archive documents with all older entries (RFC 5005)
+  # history: false  ## not used by this version: archives of older entries (RFC 5005)
   # overrides:  ## what single categories have of their own
   #   News/World: {title: World, description: From abroad, limit: 20, slug: world, publish: true}
 
-# sync:  ## how upstream feeds are fetched
+# sync:  ## of this section only state is used by this version
 #   state: .feedmill/state.db  ## what feedmill remembers; keep it out of version control
 #   every: 1h  ## how often, unless a source says otherwise: 30m, 1d, "*/30 * * * *", auto
 #   concurrency: 32  ## fetches at once in all
@@ -211,11 +211,11 @@ feeds:
 # html:
 #   embeds: [www.youtube.com, player.vimeo.com]  ## hosts whose iframes are kept in posts
 
-# server:
-#   host: 127.0.0.1  ## where `feedmill serve` listens
+# server:  ## not used by this version
+#   host: 127.0.0.1  ## where the server listens
 #   port: 8000  ## 0: any free one
 
-# sources:  ## upstream feeds that become posts
+# sources:  ## used by this version: name, title and url, for posts with that `source`
 #   - name: example  ## stable, [a-z0-9-]: what is known of the source hangs on it
 #     title: Example  ## for people
 #     url: https://blog.example.org/feed.xml  ## ${NAME} is filled in from the environment

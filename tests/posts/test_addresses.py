@@ -129,6 +129,6 @@ def test_passed_over_links_are_those_that_need_nothing(reference: str) -> None:
 
 @pytest.mark.parametrize("value", ["a 1x," * 100_000, "," * 500_000, "a," * 250_000, " " * 500_000, "a " * 250_000, "a (" * 160_000])
 def test_srcset_is_read_in_linear_time(value: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     finish_addresses(f'<img src="x" srcset="{value}">', base=BASE, embeds=EMBEDS)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

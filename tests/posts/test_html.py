@@ -255,7 +255,7 @@ soup = st.lists(st.one_of(start_tags, start_tags, end_tags, st.sampled_from(TEXT
 
 
 @given(soup)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_cleaning_twice_is_cleaning_once(html: str) -> None:
     cleaned = clean(html)
     assert clean(cleaned) == cleaned
@@ -293,9 +293,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("html", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_input_takes_linear_time_and_room(html: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     cleaned = clean(html)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert len(cleaned) < 6 * len(html)
     assert "end" in cleaned
     depth = deepest = 0
@@ -310,6 +310,10 @@ def test_hostile_input_takes_linear_time_and_room(html: str) -> None:
 def test_small_hostile_input_stays_small() -> None:
     html = f'<p><b class="{"x" * 7000}">' + "<div>x</div>" * 150
     assert len(clean(html)) < 2 * len(html)
+
+
+def test_small_hostile_input_stays_shallow() -> None:
+    assert clean("<div>" * 350 + "end").count("<div>") <= 256
 
 
 def bodies(corpus: Path) -> Iterator[tuple[str, str]]:

@@ -45,8 +45,15 @@ def sighting(path: str, content: Content, entry_id: str = "") -> Sighting:
 
 def run(before: Folder, ids: Mapping[str, str], after: Folder, memory: dict[str, str] | None = None) -> dict[str, str]:
     """Return the ids of the folder `after`, which was `before` when its posts bore `ids`: what a publish with a catalog does."""
+    return run_over({path for path in after if after[path] != before.get(path)}, before, ids, after, memory)
+
+
+def run_over(
+    changed: Collection[str], before: Folder, ids: Mapping[str, str], after: Folder, memory: dict[str, str] | None = None
+) -> dict[str, str]:
+    """As `run`, reading the posts at `changed` and no others: all of them in a full publish."""
     memory = {} if memory is None else memory
-    changed = {path for path in after if after[path] != before.get(path)}
+    changed = set(changed)
     vanished = before.keys() - after.keys()
     outside = {entry_id for path, entry_id in ids.items() if path not in changed | vanished}
     assigned = assign_ids(
@@ -225,6 +232,17 @@ def test_a_new_post_at_the_old_path_of_a_moved_one_is_another_post(content: Cont
     now = run({"a.md": content}, ids, {"b.md": content, "a.md": replace(new, digest="new")})
     assert now["b.md"] == ids["a.md"]
     assert now["a.md"] != ids["a.md"]
+
+
+FOLDERS = st.dictionaries(st.sampled_from(PATHS), st.builds(Content, **SIGHTINGS))
+
+
+@settings(max_examples=200)
+@given(before=FOLDERS, after=FOLDERS)
+def test_a_full_publish_gives_the_ids_of_one_that_reads_what_changed(before: Folder, after: Folder) -> None:
+    ids, one, other = first_ids(before), {}, {}
+    assert run_over(after, before, ids, after, one) == run(before, ids, after, other)
+    assert run_over(before, before, ids, before) == ids
 
 
 @pytest.mark.parametrize("change", [{}, {"title": "新题"}], ids=["text", "title"])

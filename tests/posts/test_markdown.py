@@ -51,10 +51,10 @@ def test_a_list_ten_deep_keeps_its_text() -> None:
     ],
 )
 def test_what_would_stall_is_refused_at_once(source: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(PostError, match=r"Markdown.*(split|shorter)"):
         render_markdown(source)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

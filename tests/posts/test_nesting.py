@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedmill.posts.nesting import MAX_DEPTH, VOID, is_nested, is_too_deep, reads_back
+from feedmill.posts.nesting import MAX_DEPTH, VOID, is_fair, is_nested, is_too_deep, reads_back
 
 TAGS = frozenset(nh3.ALLOWED_TAGS | {"audio", "details", "figcaption", "figure", "picture", "source", "summary", "track", "video"})
 
@@ -50,6 +50,7 @@ BAD = {
     "ruby text alone": "<rt>x</rt>",
     "unknown": "<x>y</x>",
     "void closed": "<br></br>",
+    "paragraph too deep": "<div>" * (MAX_DEPTH - 2) + "<p><b><i>x</i></b></p>" + "</div>" * (MAX_DEPTH - 2),
     "too deep": "<div>" * (MAX_DEPTH + 1) + "</div>" * (MAX_DEPTH + 1),
 }
 
@@ -108,3 +109,63 @@ def test_what_nh3_writes_and_reads_back_is_settled(html: str) -> None:
     cleaned = nh3.clean(html, tags=set(TAGS), link_rel=None)
     if reads_back(cleaned):
         assert nh3.clean(cleaned, tags=set(TAGS), link_rel=None) == cleaned
+
+
+MANY = "<br>" * 500
+FAIR = {
+    "small, whatever it is": "<p><b a=1><b a=2>" * 100,
+    "large text": "x" * 1_000_000,
+    "many tags, well nested": "<div>" + "<p>x</p>" * 5000 + "</div>",
+    "capitals, comments, declarations": "<!DOCTYPE html><!-- a - b --><P CLASS=x>a < b</P>" + MANY,
+    "attributes of all kinds": '<a href=x title=\'y > z\' class="\'" x y="1"z/>t</a>' + MANY,
+}
+UNFAIR = {
+    "many tags, not closed": "<div>" * 500,
+    "many tags, crossed": "<b><i></b></i>" * 500,
+    "formatting over blocks": "<p><b a=1><div>x</div></b></p>" * 200,
+    "a tag in a value": '<p title="<b>">x</p>' + MANY,
+    "a value not closed": '<p title="x>y</p>' + MANY,
+    "a value behind a non-breaking space": '<p a=\xa0"b c="x></b>y"></p>' + MANY,
+    "a comment with tags": "<!-- <b> -->" + MANY,
+    "a comment not closed": "<!-- x" + MANY,
+    "text between the parts of a table": "<table>x<tbody></tbody></table>" + MANY,
+    "many attributes": "<p " + "a " * 9000 + ">" + "x" * 9000,
+    "many attributes, quoted": "<p " + 'a=""' * 5000 + ">",
+    "many tags with much text": "<b>" * 300 + "x" * 100_000,
+    "raw text": "<textarea><b></textarea>" + MANY,
+}
+
+
+@pytest.mark.parametrize("html", FAIR.values(), ids=FAIR.keys())
+def test_is_fair(html: str) -> None:
+    assert is_fair(html)
+
+
+@pytest.mark.parametrize("html", UNFAIR.values(), ids=UNFAIR.keys())
+def test_is_not_surely_fair(html: str) -> None:
+    assert not is_fair(html)
+
+
+attributes = st.lists(
+    st.sampled_from(
+        [" class=x", ' title="a > b"', " title='\"'", " x'y", ' a=b"c', ' p= "q"', "/", ' a=\xa0"b c="x', ' c="x\xa0"y', "\xa0a=1"]
+    ),
+    max_size=2,
+).map("".join)
+texts = st.sampled_from(["x", " ", "a > b", "a < 3", "<!-- c -->", "\xa0", "&amp;"])
+loose_trees = st.recursive(
+    st.one_of(texts, st.builds(lambda name, more: f"<{name}{more}>", st.sampled_from(sorted(VOID)), attributes)),
+    lambda inner: st.builds(
+        lambda name, more, parts: f"<{name}{more}>{''.join(parts)}</{name}>", names, attributes, st.lists(inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(loose_trees, max_size=3).map("".join))
+@settings(max_examples=300)
+def test_what_is_fair_is_the_tree_that_it_spells(html: str) -> None:
+    if is_fair(html + MANY):
+        cleaned = nh3.clean(html, tags=set(TAGS), link_rel=None)
+        spelled = re.findall(r"<(/?[a-z][a-z0-9]*)", re.sub("<!--.*?-->", "", html))
+        assert re.findall(r"<(/?[a-z][a-z0-9]*)", cleaned) == spelled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -260,8 +261,17 @@ def test_a_post_that_has_gone_is_gone(posts: Path) -> None:
 @pytest.mark.parametrize("make", [fifo, lambda posts: (posts / "odd.md").mkdir(), loop], ids=["fifo", "folder", "loop"])
 def test_what_has_become_something_else_is_refused_without_waiting(posts: Path, make: Callable[[Path], None]) -> None:
     make(posts)
-    with pytest.raises(PostError, match=r"not a regular file|it cannot be read"):
-        read_post(str(posts), "odd.md", limit=LIMIT)
+    refused: list[PostError] = []
+
+    def read() -> None:
+        with pytest.raises(PostError, match=r"not a regular file|it cannot be read") as caught:
+            read_post(str(posts), "odd.md", limit=LIMIT)
+        refused.append(caught.value)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(timeout=5)
+    assert refused
 
 
 # the clock

@@ -187,6 +187,18 @@ def test_a_commit_while_another_process_writes_is_an_error_that_loses_nothing(tm
     other.close()
 
 
+def test_a_commit_that_fails_halfway_keeps_nothing_of_it(tmp_path: Path) -> None:
+    memory = DatabaseMemory(tmp_path / "state.db")
+    memory.note("feed", "a", "1")
+    memory.note("feed", "b", "\ud800")  # no database holds this
+    with pytest.raises(UnicodeEncodeError):
+        memory.commit()
+    memory.close()
+    later = DatabaseMemory(tmp_path / "state.db")
+    assert later.recall_all("feed") == {}
+    later.close()
+
+
 def test_a_damaged_memory_begins_anew_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "state.db").write_bytes(b"no database at all" * 100)
     memory = DatabaseMemory(tmp_path / "state.db")

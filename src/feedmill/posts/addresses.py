@@ -170,7 +170,8 @@ def _write_iframe(attributes: Attributes, base: str, embeds: frozenset[str]) -> 
     host = _HOST.match(source)
     if host is None or host[1] not in embeds:
         return ""
-    kept = {"src": source} | {name: attributes[name] for name in _IFRAME_KEEPS if name in attributes}
+    secure = "https" + source[source.index(":") :]  # every listed player has it, and a page by https shows no other frame
+    kept = {"src": secure} | {name: attributes[name] for name in _IFRAME_KEEPS if name in attributes}
     if "allowfullscreen" in attributes:
         kept["allowfullscreen"] = ""
     return _write("iframe", kept | {"sandbox": SANDBOX}) + "</iframe>"

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 from feedmill.model import Markup
-from feedmill.posts.html import clean_html
 from feedmill.text import plain_text
 
 #: Where Hexo, Hugo and WordPress end the excerpt. In Markdown's code it is escaped by the time this is looked for.
@@ -27,6 +26,8 @@ def render_body(body: str, markup: Markup, *, base: str, embeds: frozenset[str])
 
     Raises PostError for Markdown that is too large to render.
     """
+    from feedmill.posts.html import clean_html  # 15 ms of regular expressions, for runs that render something
+
     html = body
     if markup == "markdown":
         from feedmill.posts.markdown import render_markdown  # only sites that write Markdown pay for it

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from feedmill.model import Problem
 from feedmill.posts.store import Stamp
-from feedmill.state.database import open_or_rebuild, reading
+from feedmill.state.database import Unreadable, open_or_rebuild, reading
 
 #: A post's place in the site: `published` stands in feeds (from its date on), the others do not.
 PUBLISHED, DRAFT, REFUSED, DUPLICATE = "published", "draft", "refused", "duplicate"
@@ -26,7 +26,8 @@ MIGRATIONS = (
     CREATE TABLE posts (
         file INTEGER PRIMARY KEY, digest TEXT NOT NULL, status TEXT NOT NULL,
         id TEXT NOT NULL, claim TEXT, source TEXT NOT NULL,
-        date INTEGER NOT NULL, updated INTEGER NOT NULL, filing TEXT NOT NULL, record TEXT NOT NULL, notes TEXT);
+        date INTEGER NOT NULL, updated INTEGER NOT NULL, filing TEXT NOT NULL,
+        span TEXT NOT NULL, record TEXT NOT NULL, notes TEXT);
     CREATE INDEX posts_by_id ON posts (id);
     CREATE INDEX posts_by_claim ON posts (claim) WHERE claim IS NOT NULL;
     CREATE INDEX posts_by_date ON posts (date) WHERE status = 'published';
@@ -66,6 +67,8 @@ class Row(NamedTuple):
     updated: int
     #: Where it is filed, as JSON [categories, tags]: most posts share theirs with many others.
     filing: str
+    #: Where the body lies in the file's bytes, as JSON [start, length]; [] where it is written in another way.
+    span: str
     #: Everything but the body, as JSON.
     record: str
     #: JSON list of [line, rule, message]; None when there is nothing to mend.
@@ -73,7 +76,7 @@ class Row(NamedTuple):
 
 
 _ROW = """
-    SELECT p.file, f.path, p.digest, p.status, p.id, p.claim, p.source, p.date, p.updated, p.filing, p.record, p.notes
+    SELECT p.file, f.path, p.digest, p.status, p.id, p.claim, p.source, p.date, p.updated, p.filing, p.span, p.record, p.notes
     FROM posts p JOIN files f USING (file) """
 
 
@@ -140,8 +143,10 @@ class Catalog:
 
     def put(self, rows: Iterable[Row]) -> None:
         """Add or replace what is known of posts (their files are known already)."""
-        values = [(r.file, r.digest, r.status, r.id, r.claim, r.source, r.date, r.updated, r.filing, r.record, r.notes) for r in rows]
-        self.connection.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        values = [
+            (r.file, r.digest, r.status, r.id, r.claim, r.source, r.date, r.updated, r.filing, r.span, r.record, r.notes) for r in rows
+        ]
+        self.connection.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def set_ids(self, ids: Iterable[tuple[str, int]]) -> None:
         """Note the ids of posts, by file number."""
@@ -163,7 +168,11 @@ class Catalog:
             return [row[0] for row in self.connection.execute("SELECT file FROM posts WHERE id=?", (entry_id,))]
 
     def _select(self, query: str, values: Iterable[int] | Iterable[str]) -> Iterator[Row]:
-        yield from map(Row._make, self._raw(query, values))
+        for row in map(Row._make, self._raw(query, values)):
+            # A long record goes on in a page of its own, which SQLite gives out as it is; JSON has no zeros.
+            if "\0" in f"{row.filing}{row.record}{row.notes}":
+                raise Unreadable(self.path, "it is damaged (zeros in a record)")
+            yield row
 
     def _raw(self, query: str, values: Iterable[int] | Iterable[str]) -> Iterator[tuple[object, ...]]:
         wanted = list(values)

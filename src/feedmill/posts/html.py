@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from feedmill.posts.addresses import LAZY_SETS, LAZY_SOURCES, LINK_SCHEMES, finish_addresses
-from feedmill.posts.nesting import is_nested, is_too_deep, reads_back
+from feedmill.posts.nesting import is_fair, is_too_deep, reads_back
 from feedmill.text import clean_text
 
 if TYPE_CHECKING:
@@ -43,28 +43,10 @@ _REFERRER_POLICIES = {
     "unsafe-url",
 }
 
-# What html5ever may be given unseen, so that the worst inputs found take it 26 ms (nh3 0.3.8): 400 tags of formatting that it
-# repeats, 8,000 attributes on one element, and _FAIR for characters times tags, the measure of what it can repeat. A post
-# of 5 kB has about 120 tags. What is larger must show that it is well nested, or is flattened.
-_FEW_TAGS, _SHORT, _FEW_ATTRIBUTES, _FAIR = 400, 8_192, 8_000, 8_000_000
-# One of these stands before every attribute.
-_SEPARATORS = " \n\t\f/\"'"
 #: Output that grew by more than this is formatting that html5ever repeated.
 _GROWTH, _GROWTH_FLOOR = 8, 65_536
 _ROUNDS = 3
 
-# The tokenizer's own grammar (WHATWG HTML 13.2.5) for a tag with at most 64 attributes and without `<` in it, a comment
-# without markup, a doctype, and a `<` that is text. Where every `<` is one of these, nothing is hidden in an attribute.
-# White space is HTML's, not Python's: U+00A0 parts no attributes. (clean_text has taken form feeds and returns.)
-_VALUE = r"(?:\"[^\"<]*+\"|'[^'<]*+'|[^ \t\n\"'<>][^ \t\n<>]*+)"
-_STRICT_TAG = re.compile(
-    rf"<(?:(/?[A-Za-z][^ \t\n/<>]*+)(?:[ \t\n/]*+[^ \t\n<>/=]++(?:[ \t\n]*+=[ \t\n]*+{_VALUE})?+){{0,64}}+[ \t\n/]*+>"
-    r"|!--(?:[^<>-]|-(?!->))*+-->|![A-Za-z][^<>]*+>|(?![A-Za-z/!?]))"
-)
-_TEXT_IN_FRAME = re.compile(
-    r"(?:<(?:table|thead|tbody|tr|colgroup)(?=[ \t\n/>])[^>]*+>|</(?:thead|tbody|tr|td|th|caption|colgroup)[^>]*+>)[ \t\n]*+[^< \t\n]",
-    re.IGNORECASE,
-)
 _NOSCRIPT_TAG = re.compile(r"</?noscript(?=[\s/>])[^<>]*+>", re.IGNORECASE)
 _LAZY = re.compile("|".join((*LAZY_SOURCES, *LAZY_SETS)), re.IGNORECASE)
 # The parser drops a line end right after `<pre>`; one that is content must stand behind one that is dropped.
@@ -72,7 +54,7 @@ _PRE = re.compile(r"(<pre(?: [^>]*)?>)\n")
 
 
 def clean_html(html: str, *, base: str, embeds: frozenset[str]) -> str:
-    """Return `html` as a balanced fragment with nothing but the policy's elements, attributes and schemes (DESIGN §4.12).
+    """Return `html` as a balanced fragment with nothing but the policy's elements, attributes and schemes (docs/post-format.md).
 
     `base` is the address that relative ones are resolved against (without a usable one they are dropped), `embeds` the
     hosts whose iframes stay, each in a sandbox. Cleaning twice is cleaning once; time and size are linear in the input,
@@ -95,7 +77,7 @@ def clean_html(html: str, *, base: str, embeds: frozenset[str]) -> str:
 def _clean_once(text: str, *, base: str, embeds: frozenset[str]) -> str:
     if "noscript" in text or "NOSCRIPT" in text or "NoScript" in text:
         text = _without_noscript(text)
-    if not _is_fair(text):
+    if not is_fair(text):
         return _clean_flat(text, base=base, embeds=embeds)
     cleaned = _cleaner().clean(text)
     if len(cleaned) > _GROWTH * len(text) + _GROWTH_FLOOR:
@@ -113,20 +95,6 @@ def _clean_flat(text: str, *, base: str, embeds: frozenset[str]) -> str:
 def _finish(cleaned: str, *, base: str, embeds: frozenset[str]) -> str:
     text = finish_addresses(cleaned, base=base, embeds=embeds)
     return _PRE.sub(r"\1\n\n", text) if "<pre" in text else text
-
-
-def _is_fair(text: str) -> bool:
-    """Whether html5ever surely reads `text` in linear time and into a tree of about its size."""
-    tags = text.count("<")
-    if tags <= _FEW_TAGS:
-        if len(text) <= _SHORT:
-            return True
-        if tags * len(text) <= _FAIR and sum(map(text.count, _SEPARATORS)) <= _FEW_ATTRIBUTES:
-            return True
-    found: list[str] = _STRICT_TAG.findall(text)
-    if len(found) != tags:
-        return False
-    return is_nested([name.lower() for name in found if name]) and not _TEXT_IN_FRAME.search(text)
 
 
 def _without_noscript(text: str) -> str:

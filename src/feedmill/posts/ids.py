@@ -63,9 +63,10 @@ def assign_ids(
     """Return the id of every post of `found` (new, or changed since it was known), by path.
 
     `known` has what stood before at the paths that changed or `vanished`; `recall` gives the remembered id of a path; `taken`
-    tells whether a post outside of both bears an id. In this order: the same bytes at a place that is gone; the same place with
-    the same title and date; the same bytes at a place that was overwritten; the same place with the same title or date; the same
-    title and date at a place that is gone; what is remembered; path and date. No id is given that another post bears.
+    tells whether a post outside of both bears an id. In this order: the same bytes at the same place, or at one that is gone;
+    the same place with the same title and date; the same bytes at a place that was overwritten; the same place with the same
+    title or date; the same title and date at a place that is gone; what is remembered; path and date. No id is given that
+    another post bears.
     """
     assigned: dict[str, str] = {}
     waiting = {sighting.path: sighting for sighting in sorted(found, key=lambda sighting: sighting.path)}
@@ -75,6 +76,8 @@ def assign_ids(
         assigned[path] = old.id
         del waiting[path], left[old.path]
 
+    for path, old in _same_place(waiting.values(), left, _is_unchanged):
+        settle(path, old)
     for path, old in _same_bytes(waiting.values(), [old for old in left.values() if old.path in vanished]):
         settle(path, old)
     standing = {old.digest for old in left.values()}
@@ -111,11 +114,15 @@ def _same_bytes(waiting: Iterable[Sighting], places: Iterable[Sighting]) -> list
 
 
 def _same_place(
-    waiting: Iterable[Sighting], left: Mapping[str, Sighting], is_edited: Callable[[Sighting, Sighting], bool]
+    waiting: Iterable[Sighting], left: Mapping[str, Sighting], is_alike: Callable[[Sighting, Sighting], bool]
 ) -> list[tuple[str, Sighting]]:
-    """Pair posts with what stood at their place before, where `is_edited` takes the one for the other."""
+    """Pair posts with what stood at their place before, where `is_alike` takes the one for the other."""
     here = [(now, left[now.path]) for now in waiting if now.path in left]
-    return [(now.path, old) for now, old in here if is_edited(now, old)]
+    return [(now.path, old) for now, old in here if is_alike(now, old)]
+
+
+def _is_unchanged(now: Sighting, old: Sighting) -> bool:
+    return now.digest == old.digest
 
 
 def _is_same(now: Sighting, old: Sighting) -> bool:

@@ -25,7 +25,7 @@ def index_posts(common: dict[str, Any], items: list[Any]) -> list[Any]:
         [path, "same", digest]                       its bytes are what they were
         [path, "gone"]                               it vanished after it was listed
         [path, "refused", digest, [line, rule, reason]]
-        [path, "post", digest, record, facts, [[line, rule, message], …]]
+        [path, "post", digest, record, facts, [[line, rule, message], …], [start, length] of the body's bytes or []]
     facts: is_published, guid, source, title, date and updated (epoch seconds or null), JSON of [categories, tags].
     """
     zone = ZoneInfo(common["zone"])
@@ -48,4 +48,14 @@ def _index_post(folder: str, path: str, known: str, zone: ZoneInfo) -> list[Any]
     date, updated = (None if moment is None else to_epoch(moment) for moment in (post.date, post.updated))
     filing = json.dumps([post.categories, post.tags], ensure_ascii=False)
     facts = [post.is_published, post.guid, post.source, post.title, date, updated, filing]
-    return [path, "post", digest, to_record(post), facts, decoded.problems]
+    return [path, "post", digest, to_record(post), facts, decoded.problems, body_span(data, post.body)]
+
+
+def body_span(data: bytes, body: str) -> list[int]:
+    """Return where the UTF-8 of `body` lies in the file's bytes ([start, length]), [] where the file writes it another way.
+
+    Whoever has the same bytes again need not look for the body's end and markup.
+    """
+    encoded = body.encode()
+    start = data.rfind(encoded)
+    return [start, len(encoded)] if start >= 0 else []

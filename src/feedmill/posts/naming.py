@@ -1,7 +1,7 @@
 """Names of files and folders made from text that anybody may have written: any script, one path segment, always safe.
 
 A name is changed only where a file system or a web server would not keep it; where that loses something, or where two names
-differ by nothing but case or normalisation, a short hash of the original text tells them apart (spec/faults.md E1-E3).
+differ by nothing but case or normalisation, a short hash of the original text tells them apart.
 """
 
 from __future__ import annotations

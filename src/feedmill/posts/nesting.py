@@ -86,8 +86,28 @@ _OUTER = rf"<(a|b|code|em|i|s|small|span|strong|sub|sup|u)(?: [^>]*+)?>{_TEXT}(?
 _PARAGRAPH = re.compile(rf"<p(?: [^>]*+)?>{_TEXT}(?:{_OUTER}{_TEXT})*+</p>")
 #: Stands for such a paragraph; no HTML has a tag of this name.
 _ANY_PARAGRAPH = "0"
+_PARAGRAPH_DEPTH = 3
 RULES[_ANY_PARAGRAPH] = Rule(_P | _A)
 _CHILDLESS = VOID | {_ANY_PARAGRAPH}
+
+# What html5ever may be given unseen, so that the worst inputs found take it 26 ms (nh3 0.3.8): 400 tags of formatting that it
+# repeats, 8,000 attributes on one element, and _FAIR for characters times tags, the measure of what it can repeat. A post
+# of 5 kB has about 120 tags. What is larger must show that it is well nested, or is flattened.
+_FEW_TAGS, _SHORT, _FEW_ATTRIBUTES, _FAIR = 400, 8_192, 8_000, 8_000_000
+# One of these stands before every attribute.
+_SEPARATORS = " \n\t\f/\"'"
+# The tokenizer's own grammar (WHATWG HTML 13.2.5) for a tag with at most 64 attributes and without `<` in it, a comment
+# without markup, a doctype, and a `<` that is text. Where every `<` is one of these, nothing is hidden in an attribute.
+# White space is HTML's, not Python's: U+00A0 parts no attributes. (clean_text has taken form feeds and returns.)
+_VALUE = r"(?:\"[^\"<]*+\"|'[^'<]*+'|[^ \t\n\"'<>][^ \t\n<>]*+)"
+_STRICT_TAG = re.compile(
+    rf"<(?:(/?[A-Za-z][^ \t\n/<>]*+)(?:[ \t\n/]*+[^ \t\n<>/=]++(?:[ \t\n]*+=[ \t\n]*+{_VALUE})?+){{0,64}}+[ \t\n/]*+>"
+    r"|!--(?:[^<>-]|-(?!->))*+-->|![A-Za-z][^<>]*+>|(?![A-Za-z/!?]))"
+)
+_TEXT_IN_FRAME = re.compile(
+    r"(?:<(?:table|thead|tbody|tr|colgroup)(?=[ \t\n/>])[^>]*+>|</(?:thead|tbody|tr|td|th|caption|colgroup)[^>]*+>)[ \t\n]*+[^< \t\n]",
+    re.IGNORECASE,
+)
 
 
 def fits(name: str, parent: str, ancestors: int) -> bool:
@@ -114,8 +134,8 @@ def is_nested(tags: list[str]) -> bool:
         if tag not in _CHILDLESS:
             names.append(tag)
             bits.append(bits[-1] | RULES[tag].adds)
-            if len(names) > MAX_DEPTH + 1:
-                return False
+        if len(names) + (_PARAGRAPH_DEPTH if tag == _ANY_PARAGRAPH else 0) > MAX_DEPTH + 1:
+            return False
     return len(names) == 1
 
 
@@ -136,3 +156,17 @@ def is_too_deep(html: str) -> bool:
             if depth > MAX_DEPTH:
                 return True
     return False
+
+
+def is_fair(text: str) -> bool:
+    """Whether html5ever surely reads `text` in linear time and into a tree of about its size."""
+    tags = text.count("<")
+    if tags <= _FEW_TAGS:
+        if len(text) <= _SHORT:
+            return True
+        if tags * len(text) <= _FAIR and sum(map(text.count, _SEPARATORS)) <= _FEW_ATTRIBUTES:
+            return True
+    found: list[str] = _STRICT_TAG.findall(text)
+    if len(found) != tags:
+        return False
+    return is_nested([name.lower() for name in found if name]) and not _TEXT_IN_FRAME.search(text)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from feedmill.crew import Crew
-from feedmill.errors import StorageError
 from feedmill.model import Progress
 from feedmill.posts.catalog import DRAFT, DUPLICATE, PUBLISHED, REFUSED, Catalog, Row
+from feedmill.posts.difference import Difference
 from feedmill.posts.ids import Claimant, Sighting, assign_ids, id_from_guid, id_from_path, settle_claim
 from feedmill.posts.record import from_epoch
-from feedmill.posts.store import Listing, Stamp, wait_for_tick
+from feedmill.posts.store import wait_for_tick
 from feedmill.state.memory import Memory
 
 TASK = "feedmill.posts.indexing:index_posts"
@@ -25,55 +25,6 @@ class Refreshed:
 
     changed: set[int] = field(default_factory=set)
     removed: set[int] = field(default_factory=set)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How the folder differs from the catalog."""
-
-    new: dict[str, Stamp]
-    #: File number and new stamp, by path.
-    touched: dict[str, tuple[int, Stamp]]
-    #: File numbers, by path.
-    gone: dict[str, int]
-    known: int
-    #: True when files that did not change are to be read all the same.
-    is_forced: bool = False
-
-    @property
-    def to_read(self) -> int:
-        """How many files must be read."""
-        return len(self.new) + len(self.touched)
-
-
-def compare(known: dict[str, tuple[int, Stamp]], listing: Listing, *, is_forced: bool = False) -> Difference:
-    """Return what is new, touched or gone since the catalog was written; `is_forced` takes every file for touched."""
-    new, touched = {}, {}
-    for path, stamp in listing.stamps.items():
-        entry = known.get(path)
-        if entry is None:
-            new[path] = stamp
-        elif is_forced or entry[1] != stamp:
-            touched[path] = (entry[0], stamp)
-    gone = {}
-    if len(known) + len(new) > len(listing.stamps):
-        gone = {path: entry[0] for path, entry in known.items() if path not in listing.stamps}
-    return Difference(new, touched, gone, len(known), is_forced)
-
-
-def refuse_mass_loss(difference: Difference, folder: Path) -> None:
-    """Raise StorageError when a folder of posts is suddenly empty, or has lost more than half: an unmounted disk, a wrong path."""
-    lost = len(difference.gone) - len(difference.new)
-    if difference.known and difference.known == len(difference.gone) and not difference.new:
-        raise StorageError(
-            f"{folder} holds no posts, where there were {difference.known:,}: nothing was changed. "
-            "Is the disk mounted, is posts.dir right? If they are meant to be gone, run `feedmill publish --full`"
-        )
-    if lost * 2 > difference.known:
-        raise StorageError(
-            f"{len(difference.gone):,} of {difference.known:,} posts are gone from {folder}: nothing was changed. "
-            "If that is meant, run `feedmill publish --full`"
-        )
 
 
 def refresh(
@@ -137,7 +88,7 @@ class _Work:
         self.done.changed.update(row.file for row in rows)
         self._catalog.restamp((self._stamps[path], self._files[path]) for path, kind, *_ in results if kind != "gone")
 
-    def _post(self, path: str, digest: str, record: str, facts: list[Any], notes: list[Any]) -> Row:
+    def _post(self, path: str, digest: str, record: str, facts: list[Any], notes: list[Any], span: list[int]) -> Row:
         is_published, guid, source, title, date, updated, filing = facts
         claim = id_from_guid(guid, source) if guid else None
         if claim is None:
@@ -150,7 +101,9 @@ class _Work:
         status = PUBLISHED if is_published else DRAFT
         noted = json.dumps(notes) if notes else None
         last = max(updated or moment, moment)
-        return Row(self._files[path], path, digest, status, claim or "", claim, source, moment, last, filing, record, noted)
+        return Row(
+            self._files[path], path, digest, status, claim or "", claim, source, moment, last, filing, json.dumps(span), record, noted
+        )
 
     def _refused(self, path: str, digest: str, note: list[Any]) -> Row:
         """A post that cannot be read now keeps the id and the facts of when it could."""
@@ -158,7 +111,7 @@ class _Work:
         known = self._before.get(path)
         if known is not None:
             return known._replace(digest=digest, status=REFUSED, notes=notes)
-        return Row(self._files[path], path, digest, REFUSED, "", None, "", 0, 0, "[[], []]", "{}", notes)
+        return Row(self._files[path], path, digest, REFUSED, "", None, "", 0, 0, "[[], []]", "[]", "{}", notes)
 
     def finish(self) -> None:
         """Settle ids and dates, and drop what is gone."""

@@ -1,4 +1,4 @@
-"""The audit of a published Atom document: every rule of feed-rules.md that one document can show to be broken.
+"""The audit of a published Atom document: every rule of docs/feed-rules.md that one document can show to be broken.
 
 A pure function for `feedmill check` and the tests. It shares no code with rendering and cleaning: a slip there cannot hide here.
 Not decidable from one document, and not judged: 2 (ids that move), 9 (RSS), 13 (equal times are allowed).
@@ -55,10 +55,10 @@ _SYNTAX_RULES = {8: 26, 9: 26, 26: 27}  # libxml2's ERR_INVALID_CHARREF, ERR_INV
 
 
 def audit_atom(data: bytes, *, path: str, url: str = "", now: datetime | None = None) -> list[Problem]:
-    """Return what `data`, an Atom feed, breaks of feed-rules.md, by line; an empty list for a perfect feed.
+    """Return what `data`, an Atom feed, breaks of docs/feed-rules.md, by line; an empty list for a perfect feed.
 
     `path` is the file's name for the problems. `url` is the address under which the document is published ("": not compared with
-    its `rel=self`); `now` is an aware time that no date may be after (None: not compared). Problem.rule is "rule 19" for line 19
+    its `rel=self`); `now` is an aware time that no date may be after (None: not compared). Problem.rule is "rule 19" for number 19
     of that page. Any bytes will do: nothing is raised, no entity is expanded, nothing is fetched; the time is linear in the size.
     """
     findings = sorted(_findings(data, url, now), key=lambda finding: finding[0])
@@ -174,7 +174,7 @@ def _findings_in_newest(feed: etree._Element, entries: list[etree._Element]) -> 
 
 
 def _findings_in_order(entries: list[etree._Element]) -> Iterator[Finding]:
-    """Rule 14 as DESIGN.md §4.6 reads it: by date (when published) newest first, then by id."""
+    """Rule 14: by date (when published) newest first, then by id."""
     for before, after in pairwise(entries):
         first, second = (date_of(entry, "published") or date_of(entry, "updated") for entry in (before, after))
         if first is None or second is None:

@@ -1,4 +1,4 @@
-"""What feed-rules.md asks of the parts of an Atom document: texts, dates, persons, links, categories, an entry's content."""
+"""What docs/feed-rules.md asks of the parts of an Atom document: texts, dates, persons, links, categories, an entry's content."""
 
 from __future__ import annotations
 

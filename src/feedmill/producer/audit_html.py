@@ -1,4 +1,4 @@
-"""What feed-rules.md asks of an entry's HTML: balanced, harmless, every address absolute.
+"""What docs/feed-rules.md asks of an entry's HTML: balanced, harmless, every address absolute.
 
 Tags are read by a strict grammar, a subset of HTML's own in which browsers and this module cannot disagree: what does not fit it
 (comments, declarations, broken quotes) is itself a fault. A lenient parser would step over `<!--><img onerror=…>-->` as a comment.
@@ -147,7 +147,7 @@ def _faults_in_tag(name: str, attributes: list[tuple[str, str]]) -> Iterator[Fau
 
 
 def _faults_in_frame(attributes: dict[str, str]) -> Iterator[Fault]:
-    """DESIGN.md §4.12: an iframe is a player of a listed host, sandboxed by us."""
+    """Rule 31: an iframe is a player, fetched over https, in a sandbox."""
     if not attributes.get("src", "").lower().startswith("https://"):
         yield Fault(31, "an iframe whose src is no https address")
     if "sandbox" not in attributes:

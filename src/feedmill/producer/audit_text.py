@@ -1,4 +1,4 @@
-"""What feed-rules.md asks of single values: dates, ids, addresses, language tags, plain text. It mends nothing."""
+"""What docs/feed-rules.md asks of single values: dates, ids, addresses, language tags, plain text. It mends nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from feedmill.urls import is_absolute_uri
 
 
 class Fault(NamedTuple):
-    """A broken rule of feed-rules.md by its number, and the reason in words."""
+    """A broken rule of docs/feed-rules.md by its number, and the reason in words."""
 
     rule: int
     reason: str
@@ -19,7 +19,7 @@ class Fault(NamedTuple):
 
 #: MySQL's longest index key under utf8mb4; FreshRSS stores ids in such a column.
 MAX_ID_BYTES = 767
-#: DESIGN.md §4.12: what a link may lead to; anything else is a script, a tracker or nothing that a reader can open.
+#: Rules 30 and 31: what a link may lead to; anything else is a script, a tracker or nothing that a reader can open.
 WEB = frozenset({"http", "https"})
 WEB_AND_MAIL = WEB | {"mailto"}
 

@@ -17,10 +17,11 @@ from feedmill.errors import ConfigError, PostError
 from feedmill.model import Problem
 from feedmill.posts.body import unrun_tags
 from feedmill.posts.catalog import DRAFT, PUBLISHED, Catalog
+from feedmill.posts.difference import compare
 from feedmill.posts.format import MAX_POST_BYTES, decode
 from feedmill.posts.ids import id_from_guid
 from feedmill.posts.record import to_epoch
-from feedmill.posts.refresh import compare, refresh
+from feedmill.posts.refresh import refresh
 from feedmill.posts.store import list_posts, read_post
 from feedmill.posts.writing import revise
 from feedmill.producer.audit import audit_atom
@@ -42,7 +43,7 @@ def config_problems(error: ConfigError, path: str) -> list[Problem]:
 def check(config: Config, *, config_path: str, now: datetime) -> list[Problem]:
     """Return every problem, by path and line. Reads all posts and feeds, writes nothing. Raises StorageError."""
     problems = list(_posts(config, config_path, now))
-    problems.extend(_feeds(config))
+    problems.extend(_feeds(config, now))
     return sorted(problems, key=lambda problem: (problem.path, problem.line, problem.rule, problem.message))
 
 
@@ -101,7 +102,7 @@ def _posts(config: Config, config_path: str, now: datetime) -> Iterator[Problem]
             yield Problem(config_path, 0, "override", f"feeds.overrides.{name}: no post stands in a category or tag of this name")
 
 
-def _feeds(config: Config) -> Iterator[Problem]:
+def _feeds(config: Config, now: datetime) -> Iterator[Problem]:
     site = Site.of(config)
     root = os.fspath(config.feeds_dir)
     for folder, folders, files in os.walk(root):
@@ -114,7 +115,7 @@ def _feeds(config: Config) -> Iterator[Problem]:
             with storage(path, doing="read"):
                 data = path.read_bytes()
             url = site.feeds_url + "/".join(quote_segment(part) for part in relative.split("/"))
-            yield from audit_atom(data, path=f"{config.feeds.dir}/{relative}", url=url)
+            yield from audit_atom(data, path=f"{config.feeds.dir}/{relative}", url=url, now=now)
 
 
 def write_ids(config: Config, *, now: datetime) -> int:

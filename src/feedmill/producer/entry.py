@@ -94,7 +94,7 @@ def build_entry(post: Post, site: Site, *, path: str, entry_id: str, date: datet
 
 
 def _texts(post: Post, body: RenderedBody, mode: str) -> tuple[str, str]:
-    """Return content and summary: a summary never repeats the whole content (feed-rules 33)."""
+    """Return content and summary: a summary never repeats the whole content (docs/feed-rules.md, rule 33)."""
     written = one_line(post.summary) or body.excerpt
     if mode == "summary" or len(body.html) > MAX_CONTENT:
         return "", written or shorten(plain_text(body.html), SUMMARY_LENGTH)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 CONTENT_TYPE = "application/atom+xml"
-#: The name in every feed's generator element, without a version: an upgrade changes no feed (feed-rules 24).
-GENERATOR = "feedmill"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where a post's own page is: its `permalink` key, the site's template, its `link`, or the page that feedmill's server shows."""
+"""Where a post's own page is: its `permalink` key, the site's template, its `link`, or its place below {site.url}posts/."""
 
 from __future__ import annotations
 

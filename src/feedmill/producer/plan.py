@@ -105,14 +105,6 @@ class Plan:
         files = {*self._before, *(f"{folder}/{FILE_NAME}" for folder in remembered)}
         return sorted(files - current)
 
-    def drop_empty(self, numbers: Iterable[int]) -> None:
-        """Forget feeds in which no post stands any more; the root stays."""
-        wanted = set(numbers)
-        for key, feed in list(self.feeds.items()):
-            if feed.number in wanted and key != ROOT:
-                self.published.drop_feed(feed)
-                del self.feeds[key]
-
 
 def _memory_key(key: FeedKey) -> str:
     return json.dumps([key.kind, *key.path], ensure_ascii=False)

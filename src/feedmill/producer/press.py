@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from feedmill.crew import Crew
 from feedmill.model import Progress
 from feedmill.posts.catalog import Catalog
 from feedmill.producer.categories import ROOT
-from feedmill.producer.head import GENERATOR, FeedHead
+from feedmill.producer.head import FeedHead
+from feedmill.producer.outcome import PostsMovedError, Printed, Run, SpoiledError, made_by_us
 from feedmill.producer.published import UNKNOWN, Feed, FileStamp, Member, Piece, Published, piece_digest
 from feedmill.producer.select import feed_updated, that_fit
 from feedmill.producer.sink import FeedSink
@@ -23,36 +23,6 @@ from feedmill.text import one_line
 from feedmill.urls import quote_segment
 
 TASK = "feedmill.producer.render:render_posts"
-#: How much of a file is searched for the mark of who made it.
-_HEAD = 8192
-
-
-class PostsMovedError(Exception):
-    """Posts were changed while they were being published: begin again."""
-
-
-class SpoiledError(Exception):
-    """A feed file does not hold what was written: its entries must be rendered again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Printed:
-    """What became of one feed."""
-
-    feed: Feed
-    entries: int
-    is_changed: bool
-
-
-@dataclass(slots=True)
-class Run:
-    """What one run of the press did."""
-
-    printed: list[Printed] = field(default_factory=list)
-    #: Files to take away, relative to the folder of feeds.
-    removed: list[str] = field(default_factory=list)
-    #: Files that stand in the way and were not written by feedmill.
-    foreign: list[str] = field(default_factory=list)
 
 
 class Press:
@@ -91,7 +61,7 @@ class Press:
         """
         wanted = {member.file for members in windows.values() for member in members} - self._spooled.keys()
         missing = sorted(file for file in wanted if not self._intact_pieces(file, intact))
-        rows = [[row.file, row.path, row.digest, row.record, row.id, row.date] for row in self._catalog.rows(missing)]
+        rows = [[row.file, row.path, row.digest, row.span, row.record, row.id, row.date] for row in self._catalog.rows(missing)]
         common = {"folder": str(self._config.posts_dir), "site": self._site.to_json(), "spool": str(self._spool)}
         refused: dict[int, str] = {}
         done = 0
@@ -202,11 +172,6 @@ class Press:
             self_url=site.feeds_url + address,
             site_url=site.url,
         )
-
-
-def made_by_us(data: bytes) -> bool:
-    """True for a feed whose generator says that feedmill wrote it."""
-    return f">{GENERATOR}</generator>".encode() in data[:_HEAD]
 
 
 def _digest(chunks: Iterable[bytes]) -> str:

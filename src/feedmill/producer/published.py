@@ -99,11 +99,6 @@ class Published:
         for table in ("feeds", "placements", "members"):
             self._sql.execute(f"DELETE FROM {table}")  # noqa: S608
 
-    def drop_feed(self, feed: Feed) -> None:
-        """Forget a feed and what stood in it."""
-        for table in ("feeds", "placements", "members"):
-            self._sql.execute(f"DELETE FROM {table} WHERE feed=?", (feed.number,))  # noqa: S608
-
     def mark_stale(self, numbers: Iterable[int]) -> None:
         """Note that feeds must be looked at again, now or, where only some are asked for, in a later run."""
         self._sql.executemany("UPDATE feeds SET is_stale=1 WHERE feed=?", [(number,) for number in numbers])
@@ -136,10 +131,12 @@ class Published:
             found.update(row[0] for row in self._sql.execute(query, part))
         return found
 
-    def empty_feeds(self) -> set[int]:
-        """Return the numbers of the feeds in which no post stands (dated in the future or not)."""
-        query = "SELECT feed FROM feeds WHERE NOT EXISTS (SELECT 1 FROM placements p WHERE p.feed = feeds.feed)"
-        return {row[0] for row in self._sql.execute(query)}
+    def drop_empty_feeds(self) -> None:
+        """Forget feeds in which no post stands (dated in the future or not); the root stays."""
+        query = "SELECT feed FROM feeds WHERE path <> '[]' AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.feed = feeds.feed)"
+        for number in self._sql.execute(query).fetchall():
+            for table in ("feeds", "members"):
+                self._sql.execute(f"DELETE FROM {table} WHERE feed=?", number)  # noqa: S608
 
     def window(self, feed: Feed, *, limit: int, now: int) -> list[Member]:
         """Return the newest `limit` posts of a feed at `now` (epoch seconds): newest first, then by id."""

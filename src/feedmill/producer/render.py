@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ from feedmill.producer.site import Site
 
 
 def render_posts(common: dict[str, Any], items: list[Any]) -> list[Any]:
-    """Render posts ([file number, path, digest, record, id, date in epoch seconds]) of common["folder"] for common["site"]
-    and append them to this process's file in common["spool"].
+    """Render posts of common["folder"] for common["site"] and append them to this process's file in common["spool"].
 
+    `items`: [file number, path, digest, span of the body, record, id, date in epoch seconds] of each.
     Returns for each one of:
         [file number, "entry", spool file, start, length, digest]
         [file number, "refused", reason]
@@ -31,7 +32,7 @@ def render_posts(common: dict[str, Any], items: list[Any]) -> list[Any]:
     entries: list[tuple[int, Entry]] = []
     for file, *facts in items:
         try:
-            entries.append((file, _entry(common["folder"], site, *facts)))
+            entries.append((file, _entry(common["folder"], site, facts)))
         except PostError as exc:
             results.append([file, "refused", exc.reason])
         except _ChangedError:
@@ -51,14 +52,16 @@ class _ChangedError(Exception):
     """The file on disk is not the one in the catalog."""
 
 
-def _entry(folder: str, site: Site, path: str, digest: str, record: str, entry_id: str, date: int) -> Entry:
+def _entry(folder: str, site: Site, facts: list[Any]) -> Entry:
+    path, digest, span, record, entry_id, date = facts
     try:
         data = read_post(folder, path, limit=MAX_POST_BYTES)
     except FileNotFoundError as exc:
         raise _ChangedError from exc
     if digest_of(data) != digest:
         raise _ChangedError
-    body, _ = read_body(data, name=path.rpartition("/")[2])
+    where = json.loads(span)
+    body = data[where[0] : sum(where)].decode() if where else read_body(data, name=path.rpartition("/")[2])[0]
     return build_entry(from_record(record, body), site, path=path, entry_id=entry_id, date=from_epoch(date))
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from feedmill.posts.record import from_epoch
 from feedmill.producer.published import Member
 
-#: Validators and several readers refuse larger documents (feed-rules 52).
+#: Validators and several readers refuse larger documents (docs/feed-rules.md, rule 52).
 MAX_FEED_BYTES = 5_000_000
 #: Room for what stands around the entries.
 _HEAD_BYTES = 10_000

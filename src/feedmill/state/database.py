@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 #: How long a statement waits for another process's transaction, in seconds.
 BUSY_TIMEOUT = 10.0
+#: Bytes of a page: SQLite's default.
+_PAGE = 4096
 _SIDE_FILES = ("", "-wal", "-shm")
 #: Primary result codes that mean "this file is not (or no longer) a database": SQLITE_CORRUPT and SQLITE_NOTADB.
 _UNREADABLE = (11, 26)
@@ -36,6 +38,7 @@ def open_database(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
     `user_version` counts the scripts applied. Raises Unreadable for damage and for a newer schema, StorageError for the rest.
     """
     make_folder(path.parent)
+    _refuse_cut(path)
     try:
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, factory=_Connection)
     except sqlite3.Error as exc:
@@ -50,6 +53,14 @@ def open_database(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _refuse_cut(path: Path) -> None:
+    """Raise Unreadable for a file that ends inside a page: SQLite would read what is missing as zeros and empty values."""
+    with storage(path, doing="read"), contextlib.suppress(FileNotFoundError):
+        # With a WAL the end may be in there: the process that was writing it over was killed.
+        if path.is_file() and path.stat().st_size % _PAGE and not path.with_name(f"{path.name}-wal").exists():
+            raise Unreadable(path, "it is damaged (it ends inside a page)")
 
 
 def _migrate(connection: sqlite3.Connection, migrations: Sequence[str], path: Path) -> None:

@@ -1,0 +1,61 @@
+"""How the folder of posts differs from the catalog, by their stamps alone; and when that looks like an accident."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from feedmill.errors import StorageError
+from feedmill.posts.store import Listing, Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How the folder differs from the catalog."""
+
+    new: dict[str, Stamp]
+    #: File number and new stamp, by path.
+    touched: dict[str, tuple[int, Stamp]]
+    #: File numbers, by path.
+    gone: dict[str, int]
+    known: int
+    #: True when files that did not change are to be read all the same.
+    is_forced: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.touched or self.gone)
+
+    @property
+    def to_read(self) -> int:
+        """How many files must be read."""
+        return len(self.new) + len(self.touched)
+
+
+def compare(known: dict[str, tuple[int, Stamp]], listing: Listing, *, is_forced: bool = False) -> Difference:
+    """Return what is new, touched or gone since the catalog was written; `is_forced` takes every file for touched."""
+    new, touched = {}, {}
+    for path, stamp in listing.stamps.items():
+        entry = known.get(path)
+        if entry is None:
+            new[path] = stamp
+        elif is_forced or entry[1] != stamp:
+            touched[path] = (entry[0], stamp)
+    gone = {}
+    if len(known) + len(new) > len(listing.stamps):
+        gone = {path: entry[0] for path, entry in known.items() if path not in listing.stamps}
+    return Difference(new, touched, gone, len(known), is_forced)
+
+
+def refuse_mass_loss(difference: Difference, folder: Path) -> None:
+    """Raise StorageError when a folder of posts is suddenly empty, or has lost more than half: an unmounted disk, a wrong path."""
+    lost = len(difference.gone) - len(difference.new)
+    if difference.known and difference.known == len(difference.gone) and not difference.new:
+        raise StorageError(
+            f"{folder} holds no posts, where there were {difference.known:,}: nothing was changed. "
+            "Is the disk mounted, is posts.dir right? If they are meant to be gone, run `feedmill publish --full`"
+        )
+    if lost * 2 > difference.known:
+        raise StorageError(
+            f"{len(difference.gone):,} of {difference.known:,} posts are gone from {folder}: nothing was changed. "
+            "If that is meant, run `feedmill publish --full`"
+        )

@@ -1,0 +1,47 @@
+"""What can come of printing feeds, and how a file of ours is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from feedmill.producer.published import Feed
+
+#: The name in every feed's generator element, without a version: an upgrade changes no feed (docs/feed-rules.md, rule 24).
+GENERATOR = "feedmill"
+#: How much of a file is searched for the mark of who made it.
+_HEAD = 8192
+
+
+class PostsMovedError(Exception):
+    """Posts were changed while they were being published: begin again."""
+
+
+class SpoiledError(Exception):
+    """A feed file does not hold what was written: its entries must be rendered again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What became of one feed."""
+
+    feed: Feed
+    entries: int
+    is_changed: bool
+
+
+@dataclass(slots=True)
+class Run:
+    """What one run of the press did."""
+
+    printed: list[Printed] = field(default_factory=list)
+    #: Files to take away, relative to the folder of feeds.
+    removed: list[str] = field(default_factory=list)
+    #: Files that stand in the way and were not written by feedmill.
+    foreign: list[str] = field(default_factory=list)
+    #: Posts whose place in the catalog changed, by file number.
+    changed: set[int] = field(default_factory=set)
+
+
+def made_by_us(data: bytes) -> bool:
+    """True for a feed whose generator says that feedmill wrote it."""
+    return f">{GENERATOR}</generator>".encode() in data[:_HEAD]
