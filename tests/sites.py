@@ -33,6 +33,7 @@ class Project:
 
     root: Path
     extra: str = ""
+    base: str = CONFIG
     environ: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -40,7 +41,7 @@ class Project:
 
     @property
     def config(self):
-        return read_config(CONFIG + self.extra, root=self.root, environ=self.environ)
+        return read_config(self.base + self.extra, root=self.root, environ=self.environ)
 
     def write(self, path: str, text: str | bytes) -> Path:
         """Write a file below posts/."""

@@ -128,6 +128,8 @@ def _base(base: str) -> _Parts | None:
 @lru_cache(maxsize=256)
 def _origin(base: str) -> str:
     """Return scheme and encoded authority of a usable base; "" otherwise."""
+    if _FINISHED.fullmatch(base):
+        return base[: base.index("/", len("https://"))]
     parts = _base(base)
     return _write(parts._replace(path="/", query="", fragment="")).removesuffix("/") if parts else ""
 

@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,19 @@ def posts(tmp_path: Path) -> Path:
     return folder
 
 
+@contextmanager
+def without_root_rights() -> Iterator[None]:
+    """Be nobody for the block, where this process is root and may be somebody else."""
+    mine = os.geteuid()
+    if mine == 0:
+        with suppress(OSError):
+            os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(mine)
+
+
 @pytest.fixture
 def powerless() -> Iterator[Path]:
     """A folder of posts of another user, in which `private/` is closed, while this process has no rights of its own."""
@@ -43,17 +57,11 @@ def powerless() -> Iterator[Path]:
         (folder / "closed.md").chmod(0)
         (folder / "private").chmod(0)
         folder.chmod(0o755)
-        is_root = os.geteuid() == 0
-        if is_root:
-            os.seteuid(NOBODY)
-        try:
+        with without_root_rights():
             if os.access(folder / "private", os.R_OK, effective_ids=True):
                 pytest.skip("this user may read everything")
             yield folder
-        finally:
-            if is_root:
-                os.seteuid(0)
-            (folder / "private").chmod(0o755)
+        (folder / "private").chmod(0o755)
 
 
 def names(folder: Path) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from feedmill.errors import PostError
 from feedmill.posts.format import MAX_POST_BYTES, decode
-from feedmill.posts.record import to_epoch, to_record
+from feedmill.posts.record import to_epoch, to_json, to_record
 from feedmill.posts.store import read_post
 
 
@@ -46,7 +45,7 @@ def _index_post(folder: str, path: str, known: str, zone: ZoneInfo) -> list[Any]
         return [path, "refused", digest, [exc.line, "refused", exc.reason]]
     post = decoded.post
     date, updated = (None if moment is None else to_epoch(moment) for moment in (post.date, post.updated))
-    filing = json.dumps([post.categories, post.tags], ensure_ascii=False)
+    filing = to_json([post.categories, post.tags])
     facts = [post.is_published, post.guid, post.source, post.title, date, updated, filing]
     return [path, "post", digest, to_record(post), facts, decoded.problems, body_span(data, post.body)]
 

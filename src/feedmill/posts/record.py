@@ -12,6 +12,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXTS = ("markup", "headimg", "author", "thumbnail", "link", "guid", "source")
 
 
+#: json.dumps makes an encoder a call.
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def to_record(post: Post) -> str:
     """Return `post` without its body as JSON; what is empty is left out, the title excepted."""
     record: dict[str, Any] = {"title": post.title}
@@ -25,7 +29,7 @@ def to_record(post: Post) -> str:
     for name in ("categories", "tags", "extra"):
         if value := getattr(post, name):
             record[name] = value
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return to_json(record)
 
 
 def from_record(text: str, body: str = "") -> Post:

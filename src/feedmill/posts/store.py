@@ -82,11 +82,13 @@ def _list_entry(entry: os.DirEntry[str], path: str, root: str, listing: Listing)
     if name in NOT_POSTS or not (name.endswith(POST_SUFFIXES) or (entry.is_symlink() and os.path.isdir(entry.path))):
         return
     try:
-        if entry.is_symlink() and not f"{os.path.realpath(entry.path)}/".startswith(f"{root}/"):
-            message = "a link out of the folder of posts is not followed; put here what it leads to"
-            listing.problems.append(_problem(path, "link", message))
-            return
-        status = entry.stat()
+        status = entry.stat(follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            if not f"{os.path.realpath(entry.path)}/".startswith(f"{root}/"):
+                message = "a link out of the folder of posts is not followed; put here what it leads to"
+                listing.problems.append(_problem(path, "link", message))
+                return
+            status = entry.stat()
         path.encode("utf-8")
     except FileNotFoundError:
         if entry.is_symlink():
@@ -106,7 +108,7 @@ def _list_entry(entry: os.DirEntry[str], path: str, root: str, listing: Listing)
 
 def _storable(nanoseconds: int) -> int:
     """A file can be dated later than 2262, where nanoseconds outgrow the 64 bits of a database."""
-    return max(-_LAST_NS, min(nanoseconds, _LAST_NS))
+    return nanoseconds if -_LAST_NS <= nanoseconds <= _LAST_NS else max(-_LAST_NS, min(nanoseconds, _LAST_NS))
 
 
 def _problem(path: str, rule: str, message: str) -> Problem:
