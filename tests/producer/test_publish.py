@@ -487,3 +487,36 @@ def test_what_a_killed_run_left_behind_is_swept(project):
 def test_hugos_section_pages_are_no_posts(project):
     project.write("_index.md", "---\ntitle: Section\n---\n")
     assert project.publish().posts == 5
+
+
+def test_a_later_source_of_a_known_guid_takes_no_id_away(project):
+    project.post("y.md", title="先", guid="urn:x:1", source="zzz", date="2026-01-06 10:00:00")
+    project.publish()
+    project.post("a/a.md", title="后", guid="urn:x:1", source="aaa", date="2026-01-07 10:00:00")
+    project.publish()
+    assert ids(project.parsed())["先"] == "urn:x:1"
+    assert ids(project.parsed())["后"].startswith("urn:uuid:")
+
+
+def test_folders_stay_whatever_else_is_overridden(tmp_path):
+    extra = "feeds:\n  overrides:\n    news: {title: 新闻}\n    hidden: {publish: false}\n"
+    project = Project(tmp_path, extra=extra)
+    project.post("1.md", title="1", categories="[news]")
+    project.post("2.md", title="2", categories="[hidden, x]")
+    project.publish()
+    before = {feed.category: feed.path for feed in project.publish().feeds}
+    project.post("0.md", title="0", categories="[News]")
+    project.post("00.md", title="00", categories="[Hidden]")
+    (tmp_path / ".feedmill" / "catalog.db").unlink()
+    after = {feed.category: feed.path for feed in project.publish(is_full=True).feeds}
+    assert {category: after[category] for category in before} == before
+
+
+def test_a_name_may_hold_what_stands_for_a_slash(tmp_path):
+    project = Project(tmp_path)
+    project.post("1.md", categories="['a%2Fb']")
+    project.post("2.md", categories="['a/b']")
+    project.post("3.md", categories="[a, b]")
+    feeds = project.publish().feeds
+    assert [feed.category for feed in feeds] == ["", "a", "a/b", "a%252Fb", "a%2Fb"]
+    assert len({feed.path for feed in feeds}) == 5

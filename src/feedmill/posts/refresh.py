@@ -9,7 +9,7 @@ from typing import Any
 
 from feedmill.crew import Crew
 from feedmill.model import Progress
-from feedmill.posts.catalog import DRAFT, DUPLICATE, PUBLISHED, REFUSED, Catalog, Row
+from feedmill.posts.catalog import BATCH, DRAFT, DUPLICATE, PUBLISHED, REFUSED, Catalog, Row
 from feedmill.posts.difference import Difference
 from feedmill.posts.ids import Claimant, Sighting, assign_ids, id_from_guid, id_from_path, settle_claim
 from feedmill.posts.record import from_epoch
@@ -41,10 +41,10 @@ def refresh(
 
     `zone` is for dates without one; `progress` hears how far the reading is. Raises StorageError.
     """
-    newest = [max(stamp.mtime_ns, stamp.ctime_ns) for stamp in difference.new.values()]
-    newest.extend(max(stamp.mtime_ns, stamp.ctime_ns) for _, stamp in difference.touched.values())
-    if newest:
-        wait_for_tick(max(newest))
+    changes = [stamp.ctime_ns for stamp in difference.new.values()]
+    changes.extend(stamp.ctime_ns for _, stamp in difference.touched.values())
+    if changes:
+        wait_for_tick(max(changes))
     old_files = [*difference.gone.values(), *(file for file, _ in difference.touched.values())]
     before = {row.path: row for row in catalog.rows(old_files)}
     work = _Work(catalog, memory, difference, before)
@@ -101,9 +101,10 @@ class _Work:
         status = PUBLISHED if is_published else DRAFT
         noted = json.dumps(notes) if notes else None
         last = max(updated or moment, moment)
-        return Row(
-            self._files[path], path, digest, status, claim or "", claim, source, moment, last, filing, json.dumps(span), record, noted
-        )
+        known = self._before.get(path)
+        entry_id = known.id if known is not None and claim is not None and known.claim == claim else ""  # till it is settled
+        where = json.dumps(span)
+        return Row(self._files[path], path, digest, status, entry_id, claim, source, moment, last, filing, where, record, noted)
 
     def _refused(self, path: str, digest: str, note: list[Any]) -> Row:
         """A post that cannot be read now keeps the id and the facts of when it could."""
@@ -117,9 +118,8 @@ class _Work:
         """Settle ids and dates, and drop what is gone."""
         self._catalog.remove(self.done.removed)
         self._settle_paths()
+        self._settle_claims()
         self._settle_dates()
-        for claim in sorted(self._claims):
-            self._settle_claim(claim)
 
     def _settle_paths(self) -> None:
         outside = self._vanished | self._files.keys()
@@ -149,18 +149,26 @@ class _Work:
             updated = json.loads(row.record).get("updated", date)
             self._catalog.put([row._replace(date=date, updated=max(updated, date))])
 
-    def _settle_claim(self, claim: str) -> None:
-        rows = {row.path: row for row in self._catalog.rows_claiming([claim]) if row.status in (PUBLISHED, DUPLICATE)}
-        if not rows:
-            return
-        claimants = [Claimant(row.path, row.source, row.id == claim) for row in rows.values()]
+    def _settle_claims(self) -> None:
+        claims = sorted(self._claims)
+        for start in range(0, len(claims), BATCH):
+            part = claims[start : start + BATCH]
+            claimed: dict[str, list[Row]] = {claim: [] for claim in part}
+            for row in self._catalog.rows_claiming(part):
+                if row.status in (PUBLISHED, DUPLICATE):
+                    claimed[row.claim or row.id].append(row)
+            changed = [new for claim, rows in claimed.items() if rows for new in self._settle_claim(claim, rows)]
+            self._catalog.put(changed)
+            self.done.changed.update(row.file for row in changed)
+
+    def _settle_claim(self, claim: str, rows: list[Row]) -> list[Row]:
+        """Return those of `rows`, whose guids ask for one id, whose place has changed."""
+        claimants = [Claimant(row.path, row.source, row.id == claim) for row in rows]
         settlement = settle_claim(claim, claimants, self._memory.recall("claim", claim))
-        if settlement.owner:
+        if settlement.owner is not None:
             self._memory.note("claim", claim, settlement.owner)
-        settled = [_settled(row, settlement.ids[path], settlement.copy_of.get(path)) for path, row in rows.items()]
-        changed = [row for row in settled if row != rows[row.path]]
-        self._catalog.put(changed)
-        self.done.changed.update(row.file for row in changed)
+        settled = [_settled(row, settlement.ids[row.path], settlement.copy_of.get(row.path)) for row in rows]
+        return [new for new, old in zip(settled, rows, strict=True) if new != old]
 
 
 def _settled(row: Row, entry_id: str, original: str | None) -> Row:

@@ -59,7 +59,12 @@ def feeds_of(categories: Sequence[CategoryPath], tags: Sequence[str], *, mode: s
 
 def term(path: CategoryPath) -> str:
     """Return the key of a category (RFC 4287 §4.2.2.1): its path with "/", in which a name's own "/" is written %2F."""
-    return "/".join(name.replace("/", "%2F") for name in path)
+    return "/".join(name.replace("%2F", "%252F").replace("/", "%2F") for name in path)
+
+
+def names_in(text: str) -> CategoryPath:
+    """Return the path that `term` wrote as `text`; empty names are left out."""
+    return tuple(name.replace("%2F", "/").replace("%252F", "%2F") for name in text.split("/") if name)
 
 
 class Folders:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from feedmill.config import Config
 from feedmill.posts.catalog import PUBLISHED, Catalog
 from feedmill.posts.ids import name_based
-from feedmill.producer.categories import ROOT, TAGS, FeedKey, Folders, feeds_of
+from feedmill.producer.categories import ROOT, TAGS, FeedKey, Folders, feeds_of, names_in
 from feedmill.producer.published import Feed, Published
 from feedmill.state.memory import Memory
 
@@ -65,9 +65,11 @@ class Plan:
     def _ensure(self, key: FeedKey) -> None:
         if key in self.feeds or not self.is_wanted(key):
             return
+        feed_id = self._identify(key)
+        for depth in range(1, len(key.path)):
+            self._identify(FeedKey(key.kind, key.path[:depth]))  # a feed that is not published has a folder all the same
         folder = self.folders.folder(key)
         file = f"{folder}/{FILE_NAME}" if folder else FILE_NAME
-        feed_id = self._identify(key)
         self.feeds[key] = feed = self.published.add_feed(key, file, feed_id)
         before = self._before.pop(file, None)
         if before is not None:
@@ -81,7 +83,9 @@ class Plan:
         if remembered is not None:
             return str(json.loads(remembered)[1])
         feed_id = name_based("feed", self._config.site.url, key.kind, *key.path)
-        name = self.folders.name(key) if key.path and key.name not in self._config.feeds.overrides else ""
+        override = self._config.feeds.overrides.get(key.name)
+        is_own = bool(key.path) and not (override and override.slug)
+        name = self.folders.name(key) if is_own else ""
         self._memory.note("feed", text, json.dumps([name, feed_id], ensure_ascii=False))
         return feed_id
 
@@ -112,7 +116,7 @@ def _memory_key(key: FeedKey) -> str:
 
 def _named(name: str) -> list[FeedKey]:
     """Return the feeds that a name in `feeds.overrides` may mean."""
-    parts = tuple(part.replace("%2F", "/") for part in name.split("/") if part)
+    parts = names_in(name)
     keys = [FeedKey("category", parts)] if parts else []
     if len(parts) == 2 and parts[0] == TAGS:
         keys.append(FeedKey("tag", parts[1:]))
