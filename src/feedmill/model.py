@@ -58,8 +58,9 @@ class Post:
 
     @property
     def is_published(self) -> bool:
-        """False for `draft: true` (Hugo) and `published: false` (Hexo, Jekyll)."""
-        return self.field("draft").lower() not in TRUE_WORDS and self.field("published").lower() not in FALSE_WORDS
+        """False for `draft: true` (Hugo), `published: false` (Hexo, Jekyll) and `status: draft` or `hidden` (Pelican)."""
+        is_held_back = self.field("draft").lower() in TRUE_WORDS or self.field("published").lower() in FALSE_WORDS
+        return not is_held_back and self.field("status").lower() not in {"draft", "hidden"}
 
 
 @dataclass(frozen=True, slots=True)

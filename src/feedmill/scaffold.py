@@ -53,7 +53,8 @@ def scaffold(target: Path, *, source: Path | None, now: datetime) -> Scaffold:
     _refuse_occupied(target, config)
     site = read_site(source) if source else FoundSite()
     posts = os.path.relpath(site.posts_dir, target) if site.posts_dir else "posts"
-    text = render_config(site, posts=posts)
+    feeds = os.path.relpath(site.feeds_dir, target) if site.feeds_dir else "feeds"
+    text = render_config(site, posts=posts, feeds=feeds)
     read_config(text, root=target, environ={}, name=f"the config.yaml made from {source}")
     written: list[str] = []
     kept: list[str] = []
@@ -72,7 +73,7 @@ def scaffold(target: Path, *, source: Path | None, now: datetime) -> Scaffold:
         kept.append(f"{posts}/")
     elif site.posts_dir is None:
         settle(f"{posts}/{now.astimezone(UTC):%Y-%m-%d}-welcome.md", _welcome(site, now))
-    _make_folder(target, "feeds", written=written, kept=kept)
+    _make_folder(target, feeds, written=written, kept=kept)
     settle(".gitignore", b".feedmill/\n")
     settle("config.yaml", text.encode())
     if "config.yaml" in kept:
@@ -90,7 +91,7 @@ def _refuse_occupied(target: Path, config: Path) -> None:
 def _make_folder(target: Path, name: str, *, written: list[str], kept: list[str]) -> None:
     with storage(target / name, doing="create"):
         try:
-            (target / name).mkdir()
+            (target / name).mkdir(parents=True)
         except FileExistsError:
             kept.append(f"{name}/")
         else:
@@ -145,8 +146,8 @@ thumbnail: ''
 """.encode()
 
 
-def render_config(site: FoundSite, *, posts: str) -> str:
-    """Return the text of a config.yaml for `site`, its posts in the folder `posts`: the common keys set, the others as comments."""
+def render_config(site: FoundSite, *, posts: str, feeds: str = "feeds") -> str:
+    """Return the text of a config.yaml for `site` with these folders: the common keys set, the others as comments."""
     values = {
         "title": yaml_text(site.title or _TITLE),
         "url": yaml_text(site.url or _URL),
@@ -154,6 +155,7 @@ def render_config(site: FoundSite, *, posts: str) -> str:
         "language": site.language or "en",
         "timezone": site.timezone or "UTC",
         "posts": yaml_text(posts),
+        "feeds": yaml_text(feeds),
         "categories": site.categories,
         "permalink": yaml_text(site.permalink),
     }
@@ -187,7 +189,7 @@ posts:
   # Empty, it is the post's own `link`, and for a post without one "{url}posts/{path}/".
 
 feeds:
-  dir: feeds  ## where the feeds are written; other files there are never touched
+  dir: <feeds>  ## where the feeds are written; other files there are never touched
   formats: [atom]  ## this version writes atom alone
   limit: 50  ## entries in a feed
   content: full  ## full, or summary

@@ -44,6 +44,8 @@ class FoundSite:
     timezone: str = ""
     #: The generator's folder of posts; None when it is not known.
     posts_dir: Path | None = None
+    #: The folder that the generator copies to {url}feeds/; None where it is the site's own `feeds`.
+    feeds_dir: Path | None = None
     categories: str = "nested"
     permalink: str = ""
     #: What a person should know or do.
@@ -158,7 +160,8 @@ def _hexo(reading: _Reading) -> FoundSite:
         trimmed=tuple(ending for key, ending in endings if answers.get(key) in FALSE_WORDS),
     )
     site = _site(reading, url=_joined(reading.text("url"), reading.text("root")), permalink=permalink)
-    return replace(site, posts_dir=reading.folder / (reading.text("source_dir") or "source") / "_posts")
+    source = reading.folder / (reading.text("source_dir") or "source")
+    return replace(site, posts_dir=source / "_posts", feeds_dir=source / "feeds")
 
 
 def _jekyll(reading: _Reading) -> FoundSite:
@@ -188,7 +191,8 @@ def _hugo(reading: _Reading) -> FoundSite:
     if isinstance(params, Mapping) and not reading.text("author"):
         reading.keys = {**reading.keys, "author": next((value for key, value in params.items() if key.lower() == "author"), "")}
     site = _site(reading, url=reading.text("baseurl"), permalink=_hugo_permalink(reading, section))
-    return replace(site, posts_dir=content / section, categories="flat")
+    static = reading.folder / (reading.text("staticdir") or "static")
+    return replace(site, posts_dir=content / section, feeds_dir=static / "feeds", categories="flat")
 
 
 def _hugo_permalink(reading: _Reading, section: str) -> Permalink:

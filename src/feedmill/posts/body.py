@@ -10,7 +10,11 @@ from feedmill.text import plain_text
 
 #: Where Hexo, Hugo and WordPress end the excerpt. In Markdown's code it is escaped by the time this is looked for.
 _MORE = re.compile(r"<!--+\s*more\s*--+>", re.IGNORECASE)
-_TEMPLATE_TAG = re.compile(r"\{%[-~]?\s*([A-Za-z_][\w.\-]*)[^%\n]*%\}|\{\{[-~]?\s*([A-Za-z_][\w.\-]*)[^{}\n]*\}\}")
+#: Hexo's and Jekyll's `{% name … %}` and `{{ name }}`, Hugo's `{{< name >}}` and `{{% name %}}`, Pelican's `{filename}…`.
+_TEMPLATE_TAG = re.compile(
+    r"\{%[-~]?\s*([A-Za-z_][\w.\-]*)[^%\n]*%\}|\{\{(?:[-~]|[<%]\s*/?)?\s*([A-Za-z_][\w.\-]*)[^{}\n]*\}\}"
+    r"|\{(filename|static|attach|author|category|index|tag)\}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +47,5 @@ def unrun_tags(body: str) -> list[str]:
 
     Hexo and Jekyll run them; here they are shown as they stand. The end of a tag that is named (`endnote`) is left out.
     """
-    names = dict.fromkeys(block or value for block, value in _TEMPLATE_TAG.findall(body))
+    names = dict.fromkeys(block or value or link for block, value, link in _TEMPLATE_TAG.findall(body))
     return [name for name in names if not (name.startswith("end") and name[3:] in names)]

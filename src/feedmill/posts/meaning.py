@@ -99,7 +99,7 @@ class Reading:
     def _title(self) -> str:
         if title := self._text("title"):
             return title
-        title, origin = _title_of_body(self._layout.body, self._layout.markup), "the beginning of the text"
+        title, origin = _title_of_body(self._layout.body, self._layout.markup), "its first heading, or the beginning of the text,"
         if not title:
             title, origin = _title_of_name(self._name), "the file's name"
         self.problems.append((self._fields.line_of("title"), "title", f"no title: {origin} stands in for it ({title!r})"))

@@ -99,7 +99,7 @@ class _Work:
             self._undated.append(path)
         moment = date or 0
         status = PUBLISHED if is_published else DRAFT
-        noted = json.dumps(notes) if notes else None
+        noted = json.dumps(notes) if notes and is_published else None  # a draft may be unfinished
         last = max(updated or moment, moment)
         known = self._before.get(path)
         entry_id = known.id if known is not None and claim is not None and known.claim == claim else ""  # till it is settled
@@ -143,11 +143,18 @@ class _Work:
         """A post without a date has the time at which its file was first seen, for good."""
         for row in list(self._catalog.rows(self._files[path] for path in self._undated)):
             remembered = self._memory.recall("first-seen", row.id)
-            date = int(remembered) if remembered else self._stamps[row.path].mtime_ns // 1_000_000_000
+            date = int(remembered or self._first_seen(row))
             if not remembered:
                 self._memory.note("first-seen", row.id, str(date))
             updated = json.loads(row.record).get("updated", date)
             self._catalog.put([row._replace(date=date, updated=max(updated, date))])
+
+    def _first_seen(self, row: Row) -> int:
+        """What the catalog still knows, where memory was lost, else the file's modification time."""
+        known = self._before.get(row.path)
+        if known is not None and known.id == row.id and known.status != REFUSED and "date" not in json.loads(known.record):
+            return known.date
+        return self._stamps[row.path].mtime_ns // 1_000_000_000
 
     def _settle_claims(self) -> None:
         claims = sorted(self._claims)

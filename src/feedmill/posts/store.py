@@ -48,7 +48,7 @@ def list_posts(folder: Path) -> Listing:
         for path, entry in _walk(root, listing):
             _list_entry(entry, path, root, listing)
     except OSError as exc:
-        advice = "create it, or set posts.dir in config.yaml" if isinstance(exc, FileNotFoundError) else "give this user permission"
+        advice = "create it, or set posts.dir in the configuration" if isinstance(exc, FileNotFoundError) else "give this user permission"
         raise StorageError(f"the folder of posts {folder} cannot be read: {exc.strerror or exc}; {advice}") from exc
     return listing
 
