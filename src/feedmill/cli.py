@@ -78,6 +78,7 @@ def publish(config_path: str, categories: tuple[str, ...], *, full: bool, dry_ru
 
 @click.command("publish-feed", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @_config_option
+@click.version_option(__version__, prog_name="feedmill")
 @_publish_options
 def publish_alone(config_path: str, categories: tuple[str, ...], *, full: bool, dry_run: bool, strict: bool, as_json: bool) -> None:
     """Bring feeds/ up to date with posts/ (the same as `feedmill publish`).
@@ -144,7 +145,6 @@ def check(config_path: str, *, write_ids: bool, as_json: bool) -> None:
     """
     from feedmill.producer.check import check as run
     from feedmill.producer.check import config_problems
-    from feedmill.producer.check import write_ids as write
 
     try:
         config = _load(config_path)
@@ -153,9 +153,8 @@ def check(config_path: str, *, write_ids: bool, as_json: bool) -> None:
             raise
         problems: Sequence[Problem] = config_problems(exc, config_path)
     else:
-        if write_ids:
-            _say(f"wrote ids into {_count(write(config, now=datetime.now(UTC)), 'file')}")
-        problems = run(config, config_path=config_path, now=datetime.now(UTC))
+        unwritten = _write_ids(config) if write_ids else []
+        problems = [*unwritten, *run(config, config_path=config_path, now=datetime.now(UTC))]
     if as_json:
         _print_json({"problems": [asdict(problem) for problem in problems]})
     else:
@@ -166,9 +165,19 @@ def check(config_path: str, *, write_ids: bool, as_json: bool) -> None:
         sys.exit(1)
 
 
+def _write_ids(config: Config) -> list[Problem]:
+    from feedmill.producer.write_ids import write_ids
+
+    count, problems = write_ids(config)
+    _say(f"wrote ids into {_count(count, 'file')}")
+    return problems
+
+
 @feedmill.command()
 @click.argument("folder", default=".", metavar="[DIR]")
-@click.option("--from", "source", metavar="FILE", help="Take title, address, author and permalinks from a site's _config.yml.")
+@click.option(
+    "--from", "source", metavar="FILE", help="Take over the settings of a Hexo or Jekyll site (_config.yml) or a Hugo site (hugo.toml)."
+)
 def init(folder: str, source: str | None) -> None:
     """Make a ready project in DIR: config.yaml, posts/, feeds/."""
     from feedmill.scaffold import scaffold

@@ -249,6 +249,8 @@ class Config(Section):
     def _fit_together(self) -> Self:
         if clash := values.clashing_folders(self.root, posts=self.posts.dir, feeds=self.feeds.dir):
             raise ValueError(clash)
+        if os.path.basename(self.sync.state) in {"catalog.db", "lock"}:
+            raise ValueError("sync.state: that name is taken by a file that feedmill keeps beside it; give it another, such as state.db")
         if doubles := values.repeated_names([source.name for source in self.sources]):
             raise ValueError(f"two sources are named {self.sources[doubles[0][1]].name}")
         return self

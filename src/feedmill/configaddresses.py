@@ -217,11 +217,6 @@ def parse_source_name(value: object) -> str:
     return text
 
 
-def parse_category(value: object) -> str:
-    """Return one category's name. Raises ValueError."""
-    return parse_title(value)
-
-
 def parse_category_path(value: object) -> str:
     """Return a category's place in the tree, e.g. "新媒体/人人都是产品经理", without outer slashes; "/" is the root. Raises ValueError."""
     if value == "/":

@@ -131,11 +131,14 @@ class Batch:
     def __init__(self) -> None:
         self._staged: list[tuple[Path, Path]] = []
         self._folders: set[Path] = set()
+        self._made: list[Path] = []
 
     def add(self, target: Path, chunks: Iterable[bytes]) -> os.stat_result:
         """Stage one file and return the status it will have at its place. On failure the whole batch is dropped."""
         try:
-            self._folders.update(make_folder(target.parent))
+            gained = make_folder(target.parent)
+            self._folders.update(gained)
+            self._made.extend([target.parent, *target.parent.parents][: len(gained)])
             temporary = stage(target, chunks)
         except BaseException:
             self.drop()
@@ -160,8 +163,12 @@ class Batch:
                 sync_folder(folder)
 
     def drop(self) -> None:
-        """Remove what was staged and not yet committed."""
+        """Remove what was staged and not yet committed, and folders that were made for it."""
         for temporary, _ in self._staged:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         self._staged.clear()
+        for folder in sorted(self._made, key=lambda folder: len(folder.parts), reverse=True):
+            with contextlib.suppress(OSError):  # not empty: something came to stand in it
+                folder.rmdir()
+        self._made.clear()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from feedmill.errors import ConfigError, StorageError
+from feedmill.state.memory import DatabaseMemory
 from sites import NOW, Project, changed, ids
 
 
@@ -473,6 +474,14 @@ def test_another_time_zone_changes_no_id(project):
     assert ids(project.parsed()) == before
 
 
+def cut_short(project):
+    """Leave the mark of a run that was killed."""
+    memory = DatabaseMemory(project.config.state_path)
+    memory.note("run", "unfinished", "yes")
+    memory.commit()
+    memory.close()
+
+
 def test_what_a_killed_run_left_behind_is_swept(project):
     project.publish()
     left = project.root / ".feedmill" / ".feedmill-0123456789abcdef.tmp"
@@ -480,6 +489,7 @@ def test_what_a_killed_run_left_behind_is_swept(project):
     (left / "4711").write_bytes(b"x")
     (project.root / "feeds" / "科技" / ".feedmill-0123456789abcdef.tmp").write_bytes(b"x")
     (project.root / "posts" / ".feedmill-0123456789abcdef.tmp").write_bytes(b"x")
+    cut_short(project)
     project.publish()
     assert not list(project.root.rglob("*.tmp"))
 
@@ -520,3 +530,69 @@ def test_a_name_may_hold_what_stands_for_a_slash(tmp_path):
     feeds = project.publish().feeds
     assert [feed.category for feed in feeds] == ["", "a", "a/b", "a%252Fb", "a%2Fb"]
     assert len({feed.path for feed in feeds}) == 5
+
+
+def test_a_category_that_empties_while_another_is_published_goes_with_the_next_run(project):
+    project.publish()
+    (project.root / "posts" / "c.md").unlink()
+    project.publish("生活")
+    assert (project.root / "feeds" / "财经" / "atom.xml").exists()
+    assert project.publish().removed == ("feeds/财经/atom.xml", "feeds/财经/综述/atom.xml")
+
+
+def test_a_run_that_was_killed_after_it_wrote_a_feed_leaves_no_orphan(project):
+    """Killed when the new feed was in its place, then the post went away."""
+    project.publish()
+    catalog = (project.root / ".feedmill" / "catalog.db").read_bytes()
+    project.post("new.md", categories="[新]")
+    project.publish()
+    (project.root / ".feedmill" / "catalog.db").write_bytes(catalog)
+    cut_short(project)
+    (project.root / "posts" / "new.md").unlink()
+    report = project.publish()
+    assert "feeds/新/atom.xml" in report.removed
+    assert not (project.root / "feeds" / "新").exists()
+
+
+def test_a_new_post_at_a_remembered_path_has_an_id_of_its_own(project):
+    project.publish()
+    before = ids(project.parsed())["甲"]
+    (project.root / "posts" / "a.md").rename(project.root / "posts" / "moved.md")
+    project.publish()
+    (project.root / "posts" / "moved.md").unlink()
+    project.publish()
+    project.post("moved.md", title="另一篇", date="2026-03-03")
+    project.publish()
+    assert ids(project.parsed())["另一篇"] != before
+
+
+def test_lost_memory_costs_no_folder_and_no_id(tmp_path):
+    project = Project(tmp_path)
+    project.post("1.md", title="1", categories="[b]")
+    project.publish()
+    before = project.feeds()["b/atom.xml"]
+    (tmp_path / ".feedmill" / "state.db").unlink()
+    project.post("2.md", title="2", categories="[B]")
+    paths = {feed.category: feed.path for feed in project.publish().feeds}
+    assert paths["b"] == "feeds/b/atom.xml"
+    assert paths["B"].startswith("feeds/B-")
+    project.publish(is_full=True)
+    assert project.feeds()["b/atom.xml"] == before
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
+def test_what_is_no_file_at_a_feeds_place_is_left_alone(project, kind):
+    place = project.root / "feeds" / "科技" / "atom.xml"
+    place.parent.mkdir(parents=True)
+    {"folder": place.mkdir, "pipe": lambda: os.mkfifo(place), "link": lambda: place.symlink_to("nowhere")}[kind]()
+    report = project.publish()
+    assert [(problem.path, problem.rule) for problem in report.skipped] == [("feeds/科技/atom.xml", "foreign")]
+    assert len(changed(report)) == 7
+
+
+def test_a_draft_may_be_unfinished(project):
+    project.post("f.md", title=None, date=None, draft="true")
+    report = project.publish()
+    assert report.repaired == ()
+    project.post("g.md", title="隐", status="hidden")
+    assert project.publish().posts == 5

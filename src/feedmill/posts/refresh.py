@@ -124,19 +124,26 @@ class _Work:
     def _settle_paths(self) -> None:
         outside = self._vanished | self._files.keys()
         own = set(self._files.values())
-        remembered = self._memory.recall_all("post-id")
+        remembered = {path: json.loads(value) for path, value in self._memory.recall_all("post-id").items()}
+        found = {sighting.path: sighting for sighting in self._found}
+
+        def recall(path: str) -> str | None:
+            """A path can come back with another post: only one of the same title or date is the one that is remembered."""
+            entry_id, title, date = remembered.get(path, [None, "", ""])
+            return entry_id if title == found[path].title or (date and date == found[path].date) else None
+
         has_others = self._known > len(self._before)
         ids = assign_ids(
             self._found,
             {path: _sighting(row) for path, row in self._before.items() if row.claim is None and path in outside},
             self._vanished,
-            recall=remembered.get,
+            recall=recall,
             taken=lambda entry_id: has_others and any(file not in own for file in self._catalog.bearers(entry_id)),
         )
         for sighting in self._found:
             path, entry_id = sighting.path, ids[sighting.path]
             if path in remembered or entry_id != id_from_path(path, sighting.date):
-                self._memory.note("post-id", path, entry_id)
+                self._memory.note("post-id", path, json.dumps([entry_id, sighting.title, sighting.date], ensure_ascii=False))
         self._catalog.set_ids((entry_id, self._files[path]) for path, entry_id in ids.items())
 
     def _settle_dates(self) -> None:

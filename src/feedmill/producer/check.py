@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -12,24 +12,20 @@ from zoneinfo import ZoneInfo
 
 from feedmill.config import Config
 from feedmill.crew import Crew
-from feedmill.durable import replace, storage
+from feedmill.durable import storage
 from feedmill.errors import ConfigError, PostError
 from feedmill.model import Problem
 from feedmill.posts.body import unrun_tags
-from feedmill.posts.catalog import DRAFT, PUBLISHED, Catalog
-from feedmill.posts.difference import compare
 from feedmill.posts.format import MAX_POST_BYTES, decode
 from feedmill.posts.ids import id_from_guid
 from feedmill.posts.record import to_epoch
-from feedmill.posts.refresh import refresh
 from feedmill.posts.store import list_posts, read_post
-from feedmill.posts.writing import revise
 from feedmill.producer.audit import audit_atom
-from feedmill.producer.categories import feeds_of
+from feedmill.producer.categories import MAX_CATEGORIES, MAX_DEPTH, feeds_of
+from feedmill.producer.outcome import made_by_us
+from feedmill.producer.permalink import lacking
 from feedmill.producer.plan import FILE_NAME
 from feedmill.producer.site import Site
-from feedmill.state.lock import writing
-from feedmill.state.memory import DatabaseMemory
 from feedmill.urls import quote_segment
 
 TASK = "feedmill.producer.check:check_posts"
@@ -67,8 +63,12 @@ def _check_post(folder: str, path: str, zone: ZoneInfo, common: dict[str, Any]) 
         notes.append([decoded.body_line, "template", message])
     if post.date is not None and to_epoch(post.date) > common["now"]:
         notes.append([0, "future", f"dated {post.date:%Y-%m-%d %H:%M} UTC: it is published when that time has come"])
-    if not post.is_published:
-        return [path, None, [], notes]
+    if not post.is_published:  # may be unfinished
+        return [path, None, [], [note for note in notes if note[1] not in {"date", "title"}]]
+    if len(post.categories) > MAX_CATEGORIES or len(post.tags) > MAX_CATEGORIES or any(len(names) > MAX_DEPTH for names in post.categories):
+        notes.append([0, "categories", f"only {MAX_CATEGORIES} categories and tags count, and {MAX_DEPTH} names of each path"])
+    if missing := lacking(post, common["permalink"]):
+        notes.append([0, "permalink", f"posts.permalink wants {', '.join(missing)}, which this post does not have"])
     keys = feeds_of(post.categories, post.tags, mode=common["mode"])
     return [path, [post.guid, post.source] if post.guid else None, [key.name for key in keys], notes]
 
@@ -83,6 +83,7 @@ def _posts(config: Config, config_path: str, now: datetime) -> Iterator[Problem]
         "zone": config.site.timezone,
         "now": to_epoch(now),
         "mode": config.posts.categories,
+        "permalink": config.posts.permalink,
     }
     first: dict[str, str] = {}
     names: set[str] = set()
@@ -92,11 +93,15 @@ def _posts(config: Config, config_path: str, now: datetime) -> Iterator[Problem]
         names.update(feeds)
         for line, rule, message in notes:
             yield Problem(f"{folder}/{path}", line, rule, message)
+        if any(rule == "date" for _, rule, _ in notes) and listing.stamps[path].mtime_ns > now.timestamp() * 1e9:
+            yield Problem(f"{folder}/{path}", 0, "future", "without a date it counts from its modification time, which is still to come")
         if identity is None:
             continue
         original = first.setdefault(f"{identity[1]}\0{id_from_guid(*identity)}", path)
         if original != path:
             yield Problem(f"{folder}/{path}", 0, "duplicate", f"it has the guid of {folder}/{original}, which is published in its place")
+    if config.feeds.formats != ("atom",):
+        yield Problem(config_path, 0, "config", "feeds.formats: this version writes atom alone; set it to [atom]")
     for name in config.feeds.overrides:
         if name not in names:
             yield Problem(config_path, 0, "override", f"feeds.overrides.{name}: no post stands in a category or tag of this name")
@@ -112,39 +117,11 @@ def _feeds(config: Config, now: datetime) -> Iterator[Problem]:
                 continue
             path = Path(folder, name)
             relative = path.relative_to(root).as_posix()
+            shown = f"{config.feeds.dir}/{relative}"
             with storage(path, doing="read"):
-                data = path.read_bytes()
+                data = path.read_bytes() if stat.S_ISREG(os.lstat(path).st_mode) else b""
+            if not made_by_us(data):
+                yield Problem(shown, 0, "foreign", "it was not written by feedmill, and stands where a feed belongs; move it away")
+                continue
             url = site.feeds_url + "/".join(quote_segment(part) for part in relative.split("/"))
-            yield from audit_atom(data, path=f"{config.feeds.dir}/{relative}", url=url, now=now)
-
-
-def write_ids(config: Config, *, now: datetime) -> int:
-    """Write the id of every readable post without guid into its file, as `guid`, and return how many files were changed.
-
-    Then the id no longer hangs on the path or on what this machine remembers. Every other byte stays. Raises StorageError;
-    PostError, naming the file, for one whose front matter cannot be extended.
-    """
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(writing(config.lock_path))
-        catalog = stack.enter_context(contextlib.closing(Catalog(config.catalog_path)))
-        memory = stack.enter_context(contextlib.closing(DatabaseMemory(config.state_path)))
-        crew = stack.enter_context(Crew())
-        difference = compare(catalog.stamps(), list_posts(config.posts_dir))
-        catalog.begin()
-        refresh(catalog, memory, config.posts_dir, difference, zone=config.site.timezone, crew=crew, progress=lambda *_: None)
-        files = [file for file, _ in catalog.stamps().values()]
-        wanted = [(row.path, row.id) for row in catalog.rows(files) if row.claim is None and row.status in (PUBLISHED, DRAFT)]
-        memory.commit()
-        for path, entry_id in wanted:
-            _write_id(config, path, entry_id)
-        catalog.rollback()  # the next publish reads the changed files and finds the same ids in them
-    return len(wanted)
-
-
-def _write_id(config: Config, path: str, entry_id: str) -> None:
-    data = read_post(os.fspath(config.posts_dir), path, limit=MAX_POST_BYTES)
-    try:
-        revised = revise(data, {"guid": entry_id})
-    except PostError as exc:
-        raise PostError(f"{config.posts.dir}/{path}: {exc.reason}", line=exc.line) from exc
-    replace(config.posts_dir / path, revised)
+            yield from audit_atom(data, path=shown, url=url, now=now)

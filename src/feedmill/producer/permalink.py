@@ -38,6 +38,15 @@ def _quoted(path: str) -> str:
     return quote(path, safe="/-._~")
 
 
+def lacking(post: Post, template: str) -> list[str]:
+    """Return the variables of `template` that `post` has nothing for: its page's address is then made without the template."""
+    if post.field("permalink") or not template:
+        return []
+    given = {"url", "year", "month", "day", "path", "name", "id", "title", "slug", "categories"}
+    theirs = {key for key, value in post.extra if value} | {name for name in ("author", "source", "guid") if getattr(post, name)}
+    return sorted({f"{{{match[1]}}}" for match in _VARIABLE.finditer(template) if match[1] not in given | theirs})
+
+
 def _variables(post: Post, site: Site, path: str, entry_id: str, date: datetime) -> Mapping[str, str]:
     try:
         local = date.astimezone(ZoneInfo(site.zone))

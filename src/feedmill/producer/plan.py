@@ -22,6 +22,8 @@ class Plan:
         self._config, self._memory, self._catalog = config, memory, catalog
         self.published = Published(catalog)
         self.feeds: dict[FeedKey, Feed] = self.published.feeds()
+        #: What the catalog knows, for choices that memory has lost.
+        self._known = dict(self.feeds)
         self._folders: Folders | None = None
         #: Files of feeds before a rebuild, to be compared with or taken away.
         self._before: dict[str, Feed] = {}
@@ -80,20 +82,21 @@ class Plan:
         """Return the id of a feed: minted once from the site's first address and the category, then remembered."""
         text = _memory_key(key)
         remembered = self._memory.recall("feed", text)
-        if remembered is not None:
-            return str(json.loads(remembered)[1])
-        feed_id = name_based("feed", self._config.site.url, key.kind, *key.path)
+        known = self._known.get(key)
+        name, feed_id = json.loads(remembered) if remembered is not None else ("", known.id if known else "")
+        feed_id = feed_id or name_based("feed", self._config.site.url, key.kind, *key.path)
         override = self._config.feeds.overrides.get(key.name)
-        is_own = bool(key.path) and not (override and override.slug)
-        name = self.folders.name(key) if is_own else ""
+        if not name and key.path and not (override and override.slug):
+            name = self.folders.name(key)
         self._memory.note("feed", text, json.dumps([name, feed_id], ensure_ascii=False))
-        return feed_id
+        return str(feed_id)
 
     @property
     def folders(self) -> Folders:
         """The names of the feeds' folders."""
         if self._folders is None:
-            remembered = {FeedKey(kind, tuple(path)): json.loads(value)[0] for (kind, *path), value in self._remembered()}
+            published = {key: feed.file.split("/")[-2] for key, feed in self._known.items() if key.path}
+            remembered = published | {FeedKey(kind, tuple(path)): json.loads(value)[0] for (kind, *path), value in self._remembered()}
             slugs = {key: slug for name, one in self._config.feeds.overrides.items() if (slug := one.slug) for key in _named(name)}
             reserved = (TAGS,) if self._config.feeds.tags else ()
             self._folders = Folders({key: name for key, name in remembered.items() if name and key.path}, slugs, reserved=reserved)

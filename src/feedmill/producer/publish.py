@@ -1,13 +1,14 @@
 """The use case `publish`: brings the folder of feeds up to date with the folder of posts, and says what it did.
 
-Order of commits: remembered choices (ids, names), then the feed files, then the catalog. A crash anywhere leaves whole files,
-and the next run finds by itself what is still to do.
+Order of commits: remembered choices (ids, names) with the mark that a run is under way, then the catalog, then the feed files,
+then the mark is taken back. A crash anywhere leaves whole files, and the next run finds by itself what is still to do.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from feedmill.producer.press import Press
 
 _ATTEMPTS = 4
+#: Kind and key in memory of the mark that a run is under way.
+_UNFINISHED = ("run", "unfinished")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +100,11 @@ class _Publishing:
         self._published = Published(self._catalog)
         self._state = state
         listing = list_posts(self._config.posts_dir)
-        self._sweep(listing)
+        was_cut_short = self._memory.recall(*_UNFINISHED) == "yes"
+        self._sweep(listing, everywhere=was_cut_short)
         self._made_with = fingerprint(self._config)
-        self._is_rebuild = self._request.is_full or self._catalog.meta("made with") != self._made_with
+        is_outdated = self._catalog.meta("made with") != self._made_with
+        self._is_rebuild = self._request.is_full or is_outdated or was_cut_short
         difference = self._compare(listing)
         run = Run()
         self._catalog.begin()
@@ -108,11 +113,15 @@ class _Publishing:
         feeds = self._chosen()
         intact = {feed.number: feed for feed in feeds if self._sink.look(feed.file) == feed.stamp}
         stale = [feed for feed in feeds if feed.is_stale or (feed.digest and feed.number not in intact)]
-        if stale:
-            self._print(stale, run)
-        if self._is_rebuild:
-            self._remove_orphans(run)
         if stale or difference or self._is_rebuild:
+            self._mark_unfinished("yes")
+            try:
+                self._print(stale, run)
+            except PostsMovedError:
+                self._mark_unfinished("yes" if was_cut_short else "no")  # nothing was staged yet
+                raise
+            if self._is_rebuild:
+                self._remove_orphans(run)
             self._commit(run)
         return report_on(self._config, self._catalog, listing.problems, feeds, run, now=self._now)
 
@@ -144,11 +153,19 @@ class _Publishing:
         self._stack.callback(press.close)
         return press
 
-    def _sweep(self, listing: Listing) -> None:
-        """Remove what a killed run left beside the feeds and the posts."""
+    def _sweep(self, listing: Listing, *, everywhere: bool) -> None:
+        """Remove what a killed run left beside the posts and, where one was cut short, beside the feeds."""
+        if self._request.is_dry:
+            return
+        sweep({path.parent for path in listing.leftovers})
+        if everywhere:
+            sweep(Path(folder) for folder, _, _ in os.walk(self._config.feeds_dir))
+
+    def _mark_unfinished(self, answer: str) -> None:
+        """Remember, durably and before anything is written, that a run is under way: one that was cut short is looked after."""
         if not self._request.is_dry:
-            folders = {feed.file.rpartition("/")[0] for feed in self._published.feeds().values()}
-            sweep([*(self._config.feeds_dir / folder for folder in folders), *{path.parent for path in listing.leftovers}])
+            self._memory.note(*_UNFINISHED, answer)
+            self._memory.commit()
 
     def _compare(self, listing: Listing) -> Difference:
         known = self._catalog.stamps()
@@ -217,14 +234,18 @@ class _Publishing:
 
     def _remove_orphans(self, run: Run) -> None:
         """Take away feeds of categories that went while there was no catalog to tell."""
-        there = (file for file in self._plan.orphans() if self._sink.look(file) is not None)
-        run.removed.extend(file for file in there if made_by_us(self._sink.read(file)))
+        looks = ((file, self._sink.look(file)) for file in self._plan.orphans())
+        run.removed.extend(file for file, look in looks if look and look.size > 0 and made_by_us(self._sink.read(file)))
 
     def _commit(self, run: Run) -> None:
+        """Choices first, then the catalog, which the disk may have no room for, then the feeds: a file that did not get to its
+        place is not the one in the catalog, and the next run finds that out."""
         self._published.drop_empty_feeds()
         self._catalog.set_meta("made with", self._made_with)
         self._catalog.set_meta("now", str(self._now))
         if not self._request.is_dry:
             self._memory.commit()
-        self._sink.commit(run.removed)
         self._catalog.commit()
+        self._sink.commit(run.removed)
+        with contextlib.suppress(StorageError):  # everything is done; the mark only makes the next run look around
+            self._mark_unfinished("no")

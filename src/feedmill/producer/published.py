@@ -132,8 +132,10 @@ class Published:
         return found
 
     def drop_empty_feeds(self) -> None:
-        """Forget feeds in which no post stands (dated in the future or not); the root stays."""
-        query = "SELECT feed FROM feeds WHERE path <> '[]' AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.feed = feeds.feed)"
+        """Forget feeds in which no post stands (dated in the future or not) and of which no file is left; the root stays."""
+        query = """
+            SELECT feed FROM feeds WHERE path <> '[]' AND digest = ''
+            AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.feed = feeds.feed)"""
         for number in self._sql.execute(query).fetchall():
             for table in ("feeds", "members"):
                 self._sql.execute(f"DELETE FROM {table} WHERE feed=?", number)  # noqa: S608

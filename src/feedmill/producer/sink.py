@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 from feedmill.durable import Batch, is_temporary, storage, sync_folder
 from feedmill.producer.published import FileStamp
+
+#: The stamp of a folder, a link, a pipe: nothing that was written here, and nothing to read.
+NOT_A_FILE = FileStamp(0, 0, -2)
 
 
 class FeedSink(Protocol):
@@ -41,7 +45,9 @@ class FolderSink:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:
-            return FileStamp(0, 0, -2)
+            return NOT_A_FILE
+        if not stat.S_ISREG(status.st_mode):
+            return NOT_A_FILE
         return FileStamp(status.st_mtime_ns, status.st_ino, status.st_size)
 
     def read(self, file: str) -> bytes:

@@ -45,7 +45,7 @@ class Site:
             url=encode_url(config.site.url),
             feeds_url=encode_url(config.feeds_url),
             title=config.site.title,
-            author=config.site.author or config.site.title,
+            author=config.site.author_name,
             language=config.site.language,
             zone=config.site.timezone,
             categories=config.posts.categories,

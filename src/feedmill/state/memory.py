@@ -1,9 +1,10 @@
 """What must not be forgotten: choices that were made once and that subscribers now rely on.
 
-post-id      path of a post without guid                    -> its entry id, where path and date alone give another
-claim        guid that posts of several sources carry       -> the source whose post bears it as its id
-first-seen   entry id of a post without a date              -> modification time of its file when first seen (epoch seconds)
-feed         kind and path of a category or tag (JSON list) -> folder and feed id (JSON list)
+post-id      path of a post without guid               -> [its entry id, title, date], where path and date alone give another
+claim        guid that posts of several sources carry  -> the source whose post bears it as its id
+first-seen   entry id of a post without a date         -> modification time of its file when first seen (epoch seconds)
+feed         [kind, *path] of a category or tag        -> [last segment of its folder ("" where that is configured), feed id]
+run          "unfinished"                              -> "yes" while a publish is under way
 """
 
 from __future__ import annotations
