@@ -103,7 +103,7 @@ def test_every_option_of_the_program_is_in_the_readme(option: str) -> None:
 
 
 def test_publish_feed_has_the_options_of_both() -> None:
-    assert set(options(publish_alone)) == {"--config", *options(feedmill.commands["publish"])}
+    assert set(options(publish_alone)) == {"--config", "--version", *options(feedmill.commands["publish"])}
     assert "`publish-feed" in section("Commands")
 
 

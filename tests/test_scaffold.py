@@ -144,7 +144,7 @@ def test_beside_a_hexo_site(tmp_path: Path) -> None:
     (tmp_path / "source" / "_posts").mkdir(parents=True)
     (tmp_path / "_config.yml").write_text(HEXO, encoding="utf-8")
     done = scaffold(tmp_path, source=tmp_path / "_config.yml", now=NOW)
-    assert done.written == ("feeds/", ".gitignore", "config.yaml")
+    assert done.written == ("source/feeds/", ".gitignore", "config.yaml")
     assert (done.kept, done.notes) == (("source/_posts/",), ())
     config = load_config(tmp_path / "config.yaml", environ={})
     assert config.site.model_dump() == {
@@ -155,6 +155,7 @@ def test_beside_a_hexo_site(tmp_path: Path) -> None:
         "timezone": "Asia/Shanghai",
     }
     assert config.posts_dir == tmp_path / "source" / "_posts"
+    assert config.feeds_dir == tmp_path / "source" / "feeds", "where Hexo copies them to the site from"
     assert (config.posts.categories, config.posts.permalink) == ("nested", "{url}{year}/{month}/{day}/{path}/")
 
 
@@ -178,7 +179,7 @@ def test_a_hugo_site(tmp_path: Path) -> None:
 
 
 def test_a_site_whose_folders_do_not_fit_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "_config.yml").write_text("title: T\nsource_dir: feeds\n")
+    (tmp_path / "_config.yml").write_text("title: T\nsource: feeds\nmarkdown: kramdown\n")
     with pytest.raises(ConfigError, match="give the feeds a folder of their own"):
         scaffold(tmp_path, source=tmp_path / "_config.yml", now=NOW)
     assert os.listdir(tmp_path) == ["_config.yml"]

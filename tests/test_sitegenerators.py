@@ -54,6 +54,7 @@ def test_hexo(tmp_path: Path) -> None:
         language="zh-CN",
         timezone="Asia/Shanghai",
         posts_dir=tmp_path / "source" / "_posts",
+        feeds_dir=tmp_path / "source" / "feeds",
         categories="nested",
         permalink="{url}{year}/{month}/{day}/{path}/",
     )

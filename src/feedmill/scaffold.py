@@ -73,7 +73,8 @@ def scaffold(target: Path, *, source: Path | None, now: datetime) -> Scaffold:
         kept.append(f"{posts}/")
     elif site.posts_dir is None:
         settle(f"{posts}/{now.astimezone(UTC):%Y-%m-%d}-welcome.md", _welcome(site, now))
-    _make_folder(target, feeds, written=written, kept=kept)
+    if not feeds.startswith(os.pardir):  # nothing is made in somebody else's folder: the first publish does that
+        _make_folder(target, feeds, written=written, kept=kept)
     settle(".gitignore", b".feedmill/\n")
     settle("config.yaml", text.encode())
     if "config.yaml" in kept:
