@@ -144,7 +144,10 @@ def read_post(folder: str, path: str, *, limit: int) -> bytes:
 
 
 def _read_all(descriptor: int, size: int) -> bytes:
+    """Read a file of `size` bytes, and what it gained meanwhile; a file that is read whole at once costs one call."""
     parts = []
     while part := os.read(descriptor, size + 1):
         parts.append(part)
+        if len(parts) == 1 and len(part) == size:
+            break
     return b"".join(parts)
