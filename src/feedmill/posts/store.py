@@ -65,16 +65,37 @@ def _walk(root: str, listing: Listing) -> Iterator[tuple[str, os.DirEntry[str]]]
                 raise
             listing.problems.append(_problem(prefix.rstrip("/"), "unreadable", f"this folder cannot be read: {exc.strerror}"))
             continue
+        is_plain = _is_utf8(prefix)
         with entries:
             for entry in entries:
-                path = prefix + entry.name
-                if entry.name.startswith("."):
-                    if is_temporary(entry.name):
+                name = entry.name
+                if is_plain and name.endswith(".md") and name[0] not in "._" and (stamp := _stamp_of(entry)):
+                    listing.stamps[prefix + name] = stamp  # nearly every file, in half the time
+                elif name.startswith("."):
+                    if is_temporary(name):
                         listing.leftovers.append(Path(entry.path))
                 elif entry.is_dir(follow_symlinks=False):
-                    folders.append(path + "/")
+                    folders.append(f"{prefix}{name}/")
                 else:
-                    yield path, entry
+                    yield prefix + name, entry
+
+
+def _stamp_of(entry: os.DirEntry[str]) -> Stamp | None:
+    """Return the stamp of a regular file of an ordinary name; None for all that needs a closer look."""
+    try:
+        if (entry.name.isascii() or _is_utf8(entry.name)) and entry.is_file(follow_symlinks=False):
+            return _stamp(entry.stat(follow_symlinks=False))
+    except OSError:
+        pass
+    return None
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _list_entry(entry: os.DirEntry[str], path: str, root: str, listing: Listing) -> None:
@@ -101,14 +122,15 @@ def _list_entry(entry: os.DirEntry[str], path: str, root: str, listing: Listing)
         listing.problems.append(_problem(path, "unreadable", f"it cannot be read: {exc.strerror}"))
         return
     if stat.S_ISREG(status.st_mode):
-        listing.stamps[path] = Stamp(_storable(status.st_mtime_ns), _storable(status.st_ctime_ns), status.st_size)
+        listing.stamps[path] = _stamp(status)
     elif not stat.S_ISDIR(status.st_mode):
         listing.problems.append(_problem(path, "unreadable", "not a regular file"))
 
 
-def _storable(nanoseconds: int) -> int:
+def _stamp(status: os.stat_result) -> Stamp:
     """A file can be dated later than 2262, where nanoseconds outgrow the 64 bits of a database."""
-    return nanoseconds if -_LAST_NS <= nanoseconds <= _LAST_NS else max(-_LAST_NS, min(nanoseconds, _LAST_NS))
+    changed = status.st_ctime_ns
+    return Stamp(max(-_LAST_NS, min(status.st_mtime_ns, _LAST_NS)), changed if changed <= _LAST_NS else _LAST_NS, status.st_size)
 
 
 def _problem(path: str, rule: str, message: str) -> Problem:
