@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import random
-import shutil
 import stat
 import subprocess
 import sys
@@ -13,7 +12,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -32,11 +30,11 @@ from feedmill.durable import (
     write_new,
 )
 from feedmill.errors import StorageError
+from machine import mounted, without_root_rights
 
 OLD = b"what stood here before\n"
 #: More than the small disk of these tests holds.
 TOO_MUCH = b"x" * 400_000
-NOBODY = 65534
 
 
 def everything(folder: Path) -> dict[str, bytes]:
@@ -59,39 +57,11 @@ def open_descriptors() -> int:
     return len(os.listdir("/dev/fd"))
 
 
-@contextmanager
-def mounted(folder: Path, options: str) -> Iterator[Path]:
-    """A file system in memory at `folder`; skips where this user may not mount."""
-    if shutil.which("mount") is None:
-        pytest.skip("no mount: no small disk to fill")
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"this user cannot mount a small disk: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 256 kB."""
     with mounted(tmp_path / "disk", "size=256k") as folder:
         yield folder
-
-
-@contextmanager
-def without_root_rights() -> Iterator[None]:
-    """Be nobody for the block, where this process is root and may be somebody else."""
-    mine = os.geteuid()
-    if mine == 0:
-        with suppress(OSError):
-            os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(mine)
 
 
 @pytest.fixture

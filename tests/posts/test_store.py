@@ -7,7 +7,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,8 @@ from hypothesis import strategies as st
 from feedmill.durable import TEMP_PREFIX, TEMP_SUFFIX, stage
 from feedmill.errors import PostError, StorageError
 from feedmill.posts.store import CLOCK_TICK_NS, Stamp, list_posts, read_post, wait_for_tick
+from machine import without_root_rights
 
-NOBODY = 65534
 LIMIT = 1000
 
 
@@ -30,19 +29,6 @@ def posts(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "good.md").write_text("good")
     return folder
-
-
-@contextmanager
-def without_root_rights() -> Iterator[None]:
-    """Be nobody for the block, where this process is root and may be somebody else."""
-    mine = os.geteuid()
-    if mine == 0:
-        with suppress(OSError):
-            os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(mine)
 
 
 @pytest.fixture

@@ -7,27 +7,22 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from feedmill.errors import StorageError
+from machine import mounted, without_root_rights
 from sites import CONFIG, NOW, Project
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder on a file system of 800 kB."""
-    folder = tmp_path / "feeds"
-    folder.mkdir()
-    if shutil.which("mount") is None or os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=800k", "tmpfs", str(folder)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no small file system here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    """A file system of 800 kB."""
+    with mounted(tmp_path / "feeds", "size=800k") as folder:
+        yield folder
 
 
 def test_a_full_disk_changes_nothing(tmp_path, small_disk):
@@ -69,19 +64,24 @@ def test_a_disk_that_fills_up_anywhere_changes_nothing(small_disk, left):
     assert not list(project.root.rglob("*.tmp"))
 
 
-def test_a_folder_without_permission_changes_nothing(tmp_path):
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    project = Project(tmp_path)
-    project.post("a.md", categories="[A]")
-    project.publish()
-    before = project.feeds()
-    project.post("b.md", categories="[A]")
-    (tmp_path / "feeds" / "A").chmod(0o555)
-    with pytest.raises(StorageError, match="permission"):
+def test_a_folder_without_permission_changes_nothing():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        project = Project(folder)
+        project.post("a.md", categories="[A]")
         project.publish()
-    (tmp_path / "feeds" / "A").chmod(0o755)
-    assert project.feeds() == before
+        before = project.feeds()
+        project.post("b.md", categories="[A]")
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o777 if path.is_dir() else 0o666)
+        (folder / "feeds" / "A").chmod(0o555)
+        with without_root_rights():
+            if os.access(folder / "feeds" / "A", os.W_OK, effective_ids=True):
+                pytest.skip("this user may write everywhere")
+            with pytest.raises(StorageError, match="permission") as caught:
+                project.publish()
+        assert caught.value.exit_status == 3
+        assert project.feeds() == before
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ keep its interface (detect, split, load) and do the work themselves.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -62,7 +63,7 @@ class Opened:
         return self.skipped + self.text.count("\n", 0, place) + 1
 
 
-class PostHandler(BaseHandler):
+class PostHandler(BaseHandler, ABC):
     """One language of front matter between two lines of the same mark."""
 
     def locate(self, text: str) -> tuple[int, int, int]:
@@ -82,9 +83,9 @@ class PostHandler(BaseHandler):
         start, end, body = self.locate(text)
         return text[start:end], text[body:]
 
+    @abstractmethod
     def read(self, fm: str) -> Fields:
         """Return the fields of a front matter. Raises PostError, its line within `fm`."""
-        raise NotImplementedError
 
     def load(self, fm: str) -> dict[str, object]:
         """python-frontmatter's interface: the values alone."""

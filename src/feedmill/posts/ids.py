@@ -68,28 +68,7 @@ def assign_ids(
     title or date; the same title and date at a place that is gone; what is remembered; path and date. No id is given that
     another post bears.
     """
-    assigned: dict[str, str] = {}
-    waiting = {sighting.path: sighting for sighting in sorted(found, key=lambda sighting: sighting.path)}
-    left = {path: sighting for path, sighting in known.items() if sighting.id}
-
-    def settle(path: str, old: Sighting) -> None:
-        assigned[path] = old.id
-        del waiting[path], left[old.path]
-
-    for path, old in _same_place(waiting.values(), left, _is_unchanged):
-        settle(path, old)
-    for path, old in _same_bytes(waiting.values(), [old for old in left.values() if old.path in vanished]):
-        settle(path, old)
-    standing = {old.digest for old in left.values()}
-    edited = [now for now in waiting.values() if now.digest not in standing]  # the others may have changed places
-    for path, old in _same_place(edited, left, _is_same):
-        settle(path, old)
-    for path, old in _same_bytes(waiting.values(), left.values()):
-        settle(path, old)
-    for path, old in _same_place(waiting.values(), left, _is_like):
-        settle(path, old)
-    for path, old in _same_heading(waiting.values(), left, vanished):
-        settle(path, old)
+    assigned, waiting = _recognise(found, known, vanished)
     used = set(assigned.values())
     for path in waiting:
         here = known.get(path)
@@ -103,6 +82,30 @@ def assign_ids(
             assigned[path] = _fresh(now, lambda candidate: candidate in used or taken(candidate))
             used.add(assigned[path])
     return assigned
+
+
+def _recognise(
+    found: Sequence[Sighting], known: Mapping[str, Sighting], vanished: Collection[str]
+) -> tuple[dict[str, str], dict[str, Sighting]]:
+    """Return the ids of posts that were known before, and the posts that were not; see `assign_ids` for the order."""
+    assigned: dict[str, str] = {}
+    waiting = {sighting.path: sighting for sighting in sorted(found, key=lambda sighting: sighting.path)}
+    left = {path: sighting for path, sighting in known.items() if sighting.id}
+
+    def settle(pairs: list[tuple[str, Sighting]]) -> None:
+        for path, old in pairs:
+            assigned[path] = old.id
+            del waiting[path], left[old.path]
+
+    settle(_same_place(waiting.values(), left, _is_unchanged))
+    settle(_same_bytes(waiting.values(), [old for old in left.values() if old.path in vanished]))
+    standing = {old.digest for old in left.values()}
+    edited = [now for now in waiting.values() if now.digest not in standing]  # the others may have changed places
+    settle(_same_place(edited, left, _is_same))
+    settle(_same_bytes(waiting.values(), left.values()))
+    settle(_same_place(waiting.values(), left, _is_like))
+    settle(_same_heading(waiting.values(), left, vanished))
+    return assigned, waiting
 
 
 def _same_bytes(waiting: Iterable[Sighting], places: Iterable[Sighting]) -> list[tuple[str, Sighting]]:
