@@ -60,8 +60,8 @@ class Entry:
     source: Source | None
 
 
-def build_entry(post: Post, site: Site, *, path: str, entry_id: str, date: datetime) -> Entry:
-    """Return the entry of `post`, whose file stands at `path`; `date` is the one in force. Raises PostError for its body."""
+def build_entry(post: Post, site: Site, *, path: str, entry_id: str, date: datetime, updated: datetime) -> Entry:
+    """Return the entry of `post`, whose file stands at `path`; `date` and `updated` are those in force. Raises PostError for its body."""
     link = permalink(post, site, path=path, entry_id=entry_id, date=date)
     upstream = absolute_url(site.url, post.link) if post.link else ""
     base = upstream or link
@@ -79,7 +79,7 @@ def build_entry(post: Post, site: Site, *, path: str, entry_id: str, date: datet
         title=one_line(post.title),
         link=link,
         published=date,
-        updated=max(post.updated, date) if post.updated else date,
+        updated=updated,
         author=one_line(post.author) or site.author,
         content=content,
         summary=summary or ("" if content else one_line(post.title)),

@@ -39,7 +39,7 @@ class Run:
     #: Files that stand in the way and were not written by feedmill.
     foreign: list[str] = field(default_factory=list)
     #: Posts whose place in the catalog changed, by file number.
-    changed: set[int] = field(default_factory=set)
+    changed_posts: set[int] = field(default_factory=set)
 
 
 def made_by_us(data: bytes) -> bool:

@@ -61,7 +61,9 @@ class Press:
         """
         wanted = {member.file for members in windows.values() for member in members} - self._spooled.keys()
         missing = sorted(file for file in wanted if not self._intact_pieces(file, intact))
-        rows = [[row.file, row.path, row.digest, row.span, row.record, row.id, row.date] for row in self._catalog.rows(missing)]
+        rows = [
+            [row.file, row.path, row.digest, row.span, row.record, row.id, row.date, row.updated] for row in self._catalog.rows(missing)
+        ]
         common = {"folder": str(self._config.posts_dir), "site": self._site.to_json(), "spool": str(self._spool)}
         refused: dict[int, str] = {}
         done = 0

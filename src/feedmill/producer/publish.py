@@ -185,9 +185,9 @@ class _Publishing:
             self._crew.expect(difference.to_read)
             folder, zone = self._config.posts_dir, self._config.site.timezone
             done = refresh(self._catalog, self._memory, folder, difference, zone=zone, crew=self._crew, progress=self._progress)
-            run.changed, removed = done.changed, done.removed
-        if run.changed or removed or self._is_rebuild:
-            self._plan.update(run.changed, removed)
+            run.changed_posts, removed = done.changed, done.removed
+        if run.changed_posts or removed or self._is_rebuild:
+            self._plan.update(run.changed_posts, removed)
 
     def _mark_due(self) -> None:
         """Mark the feeds of posts whose time has come since the last run (or, when the clock went back, is still to come)."""

@@ -21,7 +21,7 @@ from feedmill.producer.site import Site
 def render_posts(common: dict[str, Any], items: list[Any]) -> list[Any]:
     """Render posts of common["folder"] for common["site"] and append them to this process's file in common["spool"].
 
-    `items`: [file number, path, digest, span of the body, record, id, date in epoch seconds] of each.
+    `items`: [file number, path, digest, span of the body, record, id, date and updated in epoch seconds] of each.
     Returns for each one of:
         [file number, "entry", spool file, start, length, digest]
         [file number, "refused", reason]
@@ -53,7 +53,7 @@ class _ChangedError(Exception):
 
 
 def _entry(folder: str, site: Site, facts: list[Any]) -> Entry:
-    path, digest, span, record, entry_id, date = facts
+    path, digest, span, record, entry_id, date, updated = facts
     try:
         data = read_post(folder, path, limit=MAX_POST_BYTES)
     except FileNotFoundError as exc:
@@ -62,7 +62,7 @@ def _entry(folder: str, site: Site, facts: list[Any]) -> Entry:
         raise _ChangedError
     where = json.loads(span)
     body = data[where[0] : sum(where)].decode() if where else read_body(data, name=path.rpartition("/")[2])[0]
-    return build_entry(from_record(record, body), site, path=path, entry_id=entry_id, date=from_epoch(date))
+    return build_entry(from_record(record, body), site, path=path, entry_id=entry_id, date=from_epoch(date), updated=from_epoch(updated))
 
 
 def _render(entries: list[tuple[int, Entry]]) -> list[tuple[int, bytes | str]]:

@@ -50,7 +50,7 @@ def report_on(config: Config, catalog: Catalog, listed: Sequence[Problem], feeds
             skipped.append(shown)
             continue
         repaired.append(shown)
-        if file in run.changed:
+        if file in run.changed_posts:
             fresh.append(shown)
     foreign = "it was not written by feedmill and is left as it is; move it away"
     skipped.extend(Problem(f"{config.feeds.dir}/{file}", 0, "foreign", foreign) for file in run.foreign)
