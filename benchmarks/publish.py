@@ -92,7 +92,7 @@ def compare(title: str, ours: Series, theirs: Series | None) -> None:
     print(f"\n{title}\n  {ours.row()}")
     if theirs is not None:
         print(f"  {theirs.row()}")
-        print(f"  {theirs.wall / ours.wall:.2f} times as fast as Hugo, {ours.memory / theirs.memory:.2f} of its memory")
+        print(f"  Hugo takes {theirs.wall / ours.wall:.2f} times as long, feedmill {ours.memory / theirs.memory:.2f} of its memory")
 
 
 def check_same_work(ours: Path, theirs: Path | None) -> None:
@@ -115,7 +115,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as folder:
         ours, theirs = prepare(Path(folder), arguments.posts)
         hugo = (["hugo", "--quiet"], theirs, lambda _: forget(theirs)) if theirs else None
-        print(f"{arguments.posts:,} posts, {arguments.rounds} rounds, {os.cpu_count()} cores; median (spread), all processes together")
+        print(f"{arguments.posts:,} posts, {arguments.rounds} round(s), {os.cpu_count()} cores; median (spread), all processes together")
 
         parts = {"feedmill, cold": (PUBLISH, ours, lambda _: forget(ours))} | ({"Hugo, build": hugo} if hugo else {})
         cold = rounds(arguments.rounds, parts)
