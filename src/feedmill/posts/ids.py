@@ -100,7 +100,7 @@ def _recognise(
     settle(_same_place(waiting.values(), left, _is_unchanged))
     settle(_same_bytes(waiting.values(), [old for old in left.values() if old.path in vanished]))
     standing = {old.digest for old in left.values()}
-    edited = [now for now in waiting.values() if now.digest not in standing]  # the others may have changed places
+    edited = [post for post in waiting.values() if post.digest not in standing]  # the rest may have changed places
     settle(_same_place(edited, left, _is_same))
     settle(_same_bytes(waiting.values(), left.values()))
     settle(_same_place(waiting.values(), left, _is_like))
@@ -113,27 +113,27 @@ def _same_bytes(waiting: Iterable[Sighting], places: Iterable[Sighting]) -> list
     before: dict[str, list[Sighting]] = {}
     for old in sorted(places, key=lambda old: old.path, reverse=True):
         before.setdefault(old.digest, []).append(old)
-    return [(now.path, before[now.digest].pop()) for now in waiting if before.get(now.digest)]
+    return [(post.path, before[post.digest].pop()) for post in waiting if before.get(post.digest)]
 
 
 def _same_place(
     waiting: Iterable[Sighting], left: Mapping[str, Sighting], is_alike: Callable[[Sighting, Sighting], bool]
 ) -> list[tuple[str, Sighting]]:
     """Pair posts with what stood at their place before, where `is_alike` takes the one for the other."""
-    here = [(now, left[now.path]) for now in waiting if now.path in left]
-    return [(now.path, old) for now, old in here if is_alike(now, old)]
+    here = [(post, left[post.path]) for post in waiting if post.path in left]
+    return [(post.path, old) for post, old in here if is_alike(post, old)]
 
 
-def _is_unchanged(now: Sighting, old: Sighting) -> bool:
-    return now.digest == old.digest
+def _is_unchanged(post: Sighting, old: Sighting) -> bool:
+    return post.digest == old.digest
 
 
-def _is_same(now: Sighting, old: Sighting) -> bool:
-    return now.title == old.title and now.date == old.date
+def _is_same(post: Sighting, old: Sighting) -> bool:
+    return post.title == old.title and post.date == old.date
 
 
-def _is_like(now: Sighting, old: Sighting) -> bool:
-    return now.title == old.title or (now.date != "" and now.date == old.date)
+def _is_like(post: Sighting, old: Sighting) -> bool:
+    return post.title == old.title or (post.date != "" and post.date == old.date)
 
 
 def _same_heading(waiting: Iterable[Sighting], left: Mapping[str, Sighting], vanished: Collection[str]) -> list[tuple[str, Sighting]]:
@@ -143,10 +143,10 @@ def _same_heading(waiting: Iterable[Sighting], left: Mapping[str, Sighting], van
         if old.path in vanished and old.title and old.date:
             before.setdefault((old.title, old.date), []).append(old)
     pairs = []
-    for now in waiting:
-        candidates = before.get((now.title, now.date), [])
+    for post in waiting:
+        candidates = before.get((post.title, post.date), [])
         if len(candidates) == 1:
-            pairs.append((now.path, candidates.pop()))
+            pairs.append((post.path, candidates.pop()))
     return pairs
 
 
@@ -167,6 +167,11 @@ class Claimant:
     source: str
     #: True when it bears that id now.
     bears: bool
+
+
+def copy_message(original: str) -> str:
+    """Return what a person is told of a copy of the post at `original`."""
+    return f"it has the guid of {original}, which is published in its place; remove one, or give it a guid of its own"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from feedmill.crew import Crew
 from feedmill.model import Progress
 from feedmill.posts.catalog import BATCH, DRAFT, DUPLICATE, PUBLISHED, REFUSED, Catalog, Row
 from feedmill.posts.difference import Difference
-from feedmill.posts.ids import Claimant, Sighting, assign_ids, id_from_guid, id_from_path, settle_claim
+from feedmill.posts.ids import Claimant, Sighting, assign_ids, copy_message, id_from_guid, id_from_path, settle_claim
 from feedmill.posts.record import from_epoch
 from feedmill.posts.store import wait_for_tick
 from feedmill.state.memory import Memory
@@ -188,8 +188,7 @@ class _Work:
 def _settled(row: Row, entry_id: str, original: str | None) -> Row:
     notes = [note for note in json.loads(row.notes or "[]") if note[1] != DUPLICATE]
     if original is not None:
-        advice = "remove one, or give it a guid of its own"
-        notes.append([0, DUPLICATE, f"it has the guid of {original}, which is published in its place; {advice}"])
+        notes.append([0, DUPLICATE, copy_message(original)])
     status = PUBLISHED if original is None else DUPLICATE
     return row._replace(id=entry_id, status=status, notes=json.dumps(notes) if notes else None)
 

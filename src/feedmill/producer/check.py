@@ -16,8 +16,9 @@ from feedmill.durable import storage
 from feedmill.errors import ConfigError, PostError
 from feedmill.model import Problem
 from feedmill.posts.body import unrun_tags
+from feedmill.posts.catalog import DUPLICATE
 from feedmill.posts.format import MAX_POST_BYTES, decode
-from feedmill.posts.ids import id_from_guid
+from feedmill.posts.ids import Claimant, copy_message, id_from_guid, settle_claim
 from feedmill.posts.record import to_epoch
 from feedmill.posts.store import list_posts, read_post
 from feedmill.producer.audit import audit_atom
@@ -85,7 +86,7 @@ def _posts(config: Config, config_path: str, now: datetime) -> Iterator[Problem]
         "mode": config.posts.categories,
         "permalink": config.posts.permalink,
     }
-    first: dict[str, str] = {}
+    claims: dict[str, list[Claimant]] = {}
     names: set[str] = set()
     with Crew() as crew:
         results = [result for chunk in crew.run(TASK, common, sorted(listing.stamps)) for result in chunk]
@@ -95,11 +96,11 @@ def _posts(config: Config, config_path: str, now: datetime) -> Iterator[Problem]
             yield Problem(f"{folder}/{path}", line, rule, message)
         if any(rule == "date" for _, rule, _ in notes) and listing.stamps[path].mtime_ns > now.timestamp() * 1e9:
             yield Problem(f"{folder}/{path}", 0, "future", "without a date it counts from its modification time, which is still to come")
-        if identity is None:
-            continue
-        original = first.setdefault(f"{identity[1]}\0{id_from_guid(*identity)}", path)
-        if original != path:
-            yield Problem(f"{folder}/{path}", 0, "duplicate", f"it has the guid of {folder}/{original}, which is published in its place")
+        if identity is not None:
+            claims.setdefault(id_from_guid(*identity), []).append(Claimant(path, identity[1], bears=False))
+    for claim, claimants in claims.items():
+        for path, original in settle_claim(claim, claimants, None).copy_of.items():
+            yield Problem(f"{folder}/{path}", 0, DUPLICATE, copy_message(original))
     if config.feeds.formats != ("atom",):
         yield Problem(config_path, 0, "config", "feeds.formats: this version writes atom alone; set it to [atom]")
     for name in config.feeds.overrides:

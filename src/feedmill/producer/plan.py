@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from feedmill.config import Config
-from feedmill.posts.catalog import PUBLISHED, Catalog
+from feedmill.posts.catalog import PUBLISHED
 from feedmill.posts.ids import name_based
 from feedmill.producer.categories import ROOT, TAGS, FeedKey, Folders, feeds_of, names_in
 from feedmill.producer.published import Feed, Published
@@ -18,9 +18,9 @@ FILE_NAME = "atom.xml"
 class Plan:
     """The feeds of a site. Names and ids of feeds that were ever published are remembered and stay as they are."""
 
-    def __init__(self, config: Config, catalog: Catalog, memory: Memory) -> None:
-        self._config, self._memory, self._catalog = config, memory, catalog
-        self.published = Published(catalog)
+    def __init__(self, config: Config, published: Published, memory: Memory) -> None:
+        self._config, self._memory, self._catalog = config, memory, published.catalog
+        self.published = published
         self.feeds: dict[FeedKey, Feed] = self.published.feeds()
         #: What the catalog knows, for choices that memory has lost.
         self._known = dict(self.feeds)

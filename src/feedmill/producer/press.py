@@ -11,7 +11,6 @@ from typing import Any
 from feedmill.config import Config, FeedOverride
 from feedmill.crew import Crew
 from feedmill.model import Progress
-from feedmill.posts.catalog import Catalog
 from feedmill.producer.categories import ROOT
 from feedmill.producer.head import FeedHead
 from feedmill.producer.outcome import PostsMovedError, Printed, Run, SpoiledError, made_by_us
@@ -28,9 +27,9 @@ TASK = "feedmill.producer.render:render_posts"
 class Press:
     """One run over feeds that may have changed, inside the catalog's transaction."""
 
-    def __init__(self, config: Config, catalog: Catalog, sink: FeedSink, crew: Crew, *, spool: Path, now: int) -> None:
-        self._config, self._catalog, self._sink, self._crew = config, catalog, sink, crew
-        self._published = Published(catalog)
+    def __init__(self, config: Config, published: Published, sink: FeedSink, crew: Crew, *, spool: Path, now: int) -> None:
+        self._config, self._catalog, self._sink, self._crew = config, published.catalog, sink, crew
+        self._published = published
         self._site = Site.of(config)
         self._spool, self._now = spool, now
         self._spooled: dict[int, tuple[str, int, int, str]] = {}

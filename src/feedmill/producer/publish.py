@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -73,7 +74,8 @@ def publish(config: Config, request: Request, *, now: datetime, progress: Progre
         for _ in range(_ATTEMPTS):
             try:
                 with contextlib.ExitStack() as attempt:
-                    return _Publishing(config, request, attempt, now=to_epoch(now), progress=progress).run(catalog, state)
+                    databases = _open(attempt, catalog, state)
+                    return _Publishing(config, request, attempt, databases, now=to_epoch(now), progress=progress).run()
             except Unreadable as damage:
                 move_aside(damage)
             except PostsMovedError:
@@ -85,40 +87,56 @@ def publish(config: Config, request: Request, *, now: datetime, progress: Progre
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Databases:
+    """What a run reads and writes beside posts and feeds."""
+
+    catalog: Catalog
+    memory: DatabaseMemory
+
+
+def _open(stack: contextlib.ExitStack, catalog: Path, state: Path) -> _Databases:
+    return _Databases(
+        stack.enter_context(contextlib.closing(Catalog(catalog))), stack.enter_context(contextlib.closing(DatabaseMemory(state)))
+    )
+
+
 class _Publishing:
     """One attempt, in the order of its steps; what a run with nothing to do does without is loaded when it is needed."""
 
-    def __init__(self, config: Config, request: Request, stack: contextlib.ExitStack, *, now: int, progress: Progress) -> None:
+    def __init__(
+        self, config: Config, request: Request, stack: contextlib.ExitStack, databases: _Databases, *, now: int, progress: Progress
+    ) -> None:
         self._config, self._request, self._stack = config, request, stack
         self._now, self._progress = now, progress
+        self._catalog, self._memory = databases.catalog, databases.memory
+        self._published = Published(self._catalog)
         self._sink = DrySink(config.feeds_dir) if request.is_dry else FolderSink(config.feeds_dir)
         stack.callback(self._sink.drop)
-
-    def run(self, catalog: Path, state: Path) -> Report:
-        """Do it, with these databases."""
-        self._catalog = self._stack.enter_context(contextlib.closing(Catalog(catalog)))
-        self._published = Published(self._catalog)
-        self._state = state
-        listing = list_posts(self._config.posts_dir)
-        was_cut_short = self._memory.recall(*_UNFINISHED) == "yes"
-        self._sweep(listing, everywhere=was_cut_short)
-        self._made_with = fingerprint(self._config)
+        self._made_with = fingerprint(config)
+        self._was_cut_short = self._memory.recall(*_UNFINISHED) == "yes"
         is_outdated = self._catalog.meta("made with") != self._made_with
-        self._is_rebuild = self._request.is_full or is_outdated or was_cut_short
+        self._is_rebuild = request.is_full or is_outdated or self._was_cut_short
+
+    def run(self) -> Report:
+        """Do it."""
+        listing = list_posts(self._config.posts_dir)
+        self._sweep(listing)
         difference = self._compare(listing)
         run = Run()
         self._catalog.begin()
         self._index(difference, run)
         self._mark_due()
-        feeds = self._chosen()
-        intact = {feed.number: feed for feed in feeds if self._sink.look(feed.file) == feed.stamp}
+        known = self._published.feeds().values()
+        feeds = self._chosen(known)
+        intact = {feed.number: feed for feed in known if self._sink.look(feed.file) == feed.stamp}
         stale = [feed for feed in feeds if feed.is_stale or (feed.digest and feed.number not in intact)]
         if stale or difference or self._is_rebuild:
             self._mark_unfinished("yes")
             try:
-                self._print(stale, run)
+                self._print(stale, intact, run)
             except PostsMovedError:
-                self._mark_unfinished("yes" if was_cut_short else "no")  # nothing was staged yet
+                self._mark_unfinished("yes" if self._was_cut_short else "no")  # nothing was staged yet
                 raise
             if self._is_rebuild:
                 self._remove_orphans(run)
@@ -126,14 +144,10 @@ class _Publishing:
         return report_on(self._config, self._catalog, listing.problems, feeds, run, now=self._now)
 
     @cached_property
-    def _memory(self) -> DatabaseMemory:
-        return self._stack.enter_context(contextlib.closing(DatabaseMemory(self._state)))
-
-    @cached_property
     def _plan(self) -> Plan:
         from feedmill.producer.plan import Plan
 
-        return Plan(self._config, self._catalog, self._memory)
+        return Plan(self._config, self._published, self._memory)
 
     @cached_property
     def _crew(self) -> Crew:
@@ -149,16 +163,16 @@ class _Publishing:
 
         spool = tempfile.TemporaryDirectory(dir=self._catalog.path.parent, prefix=TEMP_PREFIX, suffix=TEMP_SUFFIX)
         folder = Path(self._stack.enter_context(spool))
-        press = Press(self._config, self._catalog, self._sink, self._crew, spool=folder, now=self._now)
+        press = Press(self._config, self._published, self._sink, self._crew, spool=folder, now=self._now)
         self._stack.callback(press.close)
         return press
 
-    def _sweep(self, listing: Listing, *, everywhere: bool) -> None:
+    def _sweep(self, listing: Listing) -> None:
         """Remove what a killed run left beside the posts and, where one was cut short, beside the feeds."""
         if self._request.is_dry:
             return
         sweep({path.parent for path in listing.leftovers})
-        if everywhere:
+        if self._was_cut_short:
             sweep(Path(folder) for folder, _, _ in os.walk(self._config.feeds_dir))
 
     def _mark_unfinished(self, answer: str) -> None:
@@ -196,26 +210,24 @@ class _Publishing:
         if due:
             self._published.mark_stale(self._published.feeds_with(due))
 
-    def _chosen(self) -> list[Feed]:
+    def _chosen(self, known: Iterable[Feed]) -> list[Feed]:
         """Return the feeds that were asked for, with all below them, as the tree lists them: the root first, tags last."""
-        feeds = sorted(self._published.feeds().values(), key=lambda feed: (feed.key.kind, feed.key.path))
+        feeds = sorted(known, key=lambda feed: (feed.key.kind, feed.key.path))
         names = [name.strip("/") or "/" for name in self._request.names]
-        known = {feed.key.name for feed in feeds}
-        unknown = [name for name in names if name not in known]
+        there = {feed.key.name for feed in feeds}
+        unknown = [name for name in names if name not in there]
         if unknown:
             import difflib
 
-            close = difflib.get_close_matches(unknown[0], known, n=3, cutoff=0.4)
+            close = difflib.get_close_matches(unknown[0], there, n=3, cutoff=0.4)
             hint = f"; did you mean {' or '.join(close)}?" if close else f"; there are {len(feeds)} feeds"
             raise ConfigError(f"no feed is called {unknown[0]!r}{hint}")
         if not names or "/" in names:
             return feeds
         return [feed for feed in feeds if any(f"{feed.key.name}/".startswith(f"{name}/") for name in names)]
 
-    def _print(self, stale: list[Feed], run: Run) -> None:
+    def _print(self, stale: list[Feed], intact: dict[int, Feed], run: Run) -> None:
         """Render what is missing and stage the documents that differ; a post that cannot be rendered leaves its feeds."""
-        known = self._published.feeds().values()
-        intact = {feed.number: feed for feed in known if self._sink.look(feed.file) == feed.stamp}
         windows = self._press.windows(stale)
         while refused := self._press.render_missing(windows, intact, self._progress):
             self._refuse(refused)

@@ -72,12 +72,12 @@ class Published:
     """The producer's tables in the catalog's file; every change belongs to the catalog's transaction."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+        self.catalog = catalog
         self._sql = catalog.connection
 
     def feeds(self) -> dict[FeedKey, Feed]:
         """Return every known feed by what it is about."""
-        with reading(self._catalog.path):
+        with reading(self.catalog.path):
             rows = self._sql.execute(
                 "SELECT feed, kind, path, file, id, mtime_ns, inode, size, digest, entries, is_stale FROM feeds"
             ).fetchall()
@@ -145,7 +145,7 @@ class Published:
         query = """
             SELECT p.file, p.id, p.date, p.updated FROM placements AS place CROSS JOIN posts AS p ON p.file = place.file
             WHERE place.feed = ? AND place.date <= ? ORDER BY place.date DESC, p.id LIMIT ?"""
-        with reading(self._catalog.path):
+        with reading(self.catalog.path):
             return [Member(*row) for row in self._sql.execute(query, (feed.number, now, limit))]
 
     def pieces_of(self, feed: Feed) -> dict[int, Piece]:
