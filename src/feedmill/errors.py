@@ -3,6 +3,7 @@
 FeedmillError
   ConfigError     config.yaml or the command line is wrong          exit status 2
   PostError       one post cannot be read: skipped and reported     the run goes on
+  UpstreamError   one upstream document cannot be read: recorded    the run goes on
   StorageError    disk, permissions, lock or database               exit status 3
 """
 
@@ -51,6 +52,10 @@ class PostError(FeedmillError):
         super().__init__(reason)
         self.reason = reason
         self.line = line
+
+
+class UpstreamError(FeedmillError):
+    """An upstream document that cannot be read; the message is one line that names what it was, without any secret."""
 
 
 class StorageError(FeedmillError):

@@ -1,0 +1,1 @@
+"""Upstream feeds become posts: politely, once each, and nothing is lost."""
