@@ -110,19 +110,24 @@ def replace(target: Path, data: bytes) -> None:
 
 def write_new(target: Path, data: bytes) -> None:
     """Put `data` at `target`, where nothing may stand yet (not even a dangling link). Raises StorageError, FileExistsError."""
-    folders = [target.parent, *make_folder(target.parent)]
-    temporary = stage(target, (data,))
+    batch = Batch()
+    batch.add_new(target, (data,))
+    if batch.commit():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+
+
+def _link_new(temporary: Path, target: Path) -> bool:
+    """Give a staged file its name, where nothing has it; the temporary name goes either way. Raises StorageError."""
     try:
         os.link(temporary, target)
     except FileExistsError:
-        raise
+        return False
     except OSError as exc:
         raise storage_error(exc, target, doing="write") from exc
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-    for folder in folders:
-        sync_folder(folder)
+    return True
 
 
 class Batch:
@@ -130,6 +135,7 @@ class Batch:
 
     def __init__(self) -> None:
         self._staged: list[tuple[Path, Path]] = []
+        self._only_new: set[Path] = set()
         self._folders: set[Path] = set()
         self._made: list[Path] = []
 
@@ -147,13 +153,25 @@ class Batch:
         with storage(temporary, doing="read"):
             return os.stat(temporary)
 
-    def commit(self) -> None:
-        """Rename every staged file into its place and make the names durable. Raises StorageError."""
+    def add_new(self, target: Path, chunks: Iterable[bytes]) -> None:
+        """Stage a file for a place where nothing may stand when it is committed. On failure the whole batch is dropped."""
+        self.add(target, chunks)
+        self._only_new.add(target)
+
+    def commit(self) -> list[Path]:
+        """Put every staged file into its place and make the names durable. Raises StorageError.
+
+        Returns the places of `add_new` where something had come to stand: it is left as it is, and the new file is dropped.
+        """
+        occupied: list[Path] = []
         try:
             while self._staged:
                 temporary, target = self._staged[-1]
-                with storage(target, doing="replace"):
-                    os.replace(temporary, target)
+                if target not in self._only_new:
+                    with storage(target, doing="replace"):
+                        os.replace(temporary, target)
+                elif not _link_new(temporary, target):
+                    occupied.append(target)
                 self._staged.pop()
                 self._folders.add(target.parent)
         finally:
@@ -161,6 +179,7 @@ class Batch:
             self.drop()
             for folder in sorted(folders):
                 sync_folder(folder)
+        return occupied
 
     def drop(self) -> None:
         """Remove what was staged and not yet committed, and folders that were made for it."""
@@ -172,3 +191,22 @@ class Batch:
             with contextlib.suppress(OSError):  # not empty: something came to stand in it
                 folder.rmdir()
         self._made.clear()
+
+
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove the temporary files and folders that a killed writer left in `folders` (only while holding the writers' lock)."""
+    for folder in folders:
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if is_temporary(entry.name):
+                    with contextlib.suppress(OSError):
+                        _remove(entry)
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        import shutil  # only after a crash
+
+        shutil.rmtree(entry.path)
+    else:
+        os.unlink(entry.path)

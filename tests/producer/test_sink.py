@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from feedmill.durable import is_temporary, stage
+from feedmill.durable import is_temporary, stage, sweep
 from feedmill.errors import StorageError
 from feedmill.producer.published import FileStamp
-from feedmill.producer.sink import DrySink, FolderSink, sweep
+from feedmill.producer.sink import DrySink, FolderSink
 
 OLD = b"<feed>old</feed>"
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from feedmill.errors import StorageError
 from feedmill.state import database
 from feedmill.state.memory import DatabaseMemory, Memory
+from feedmill.state.schema import MIGRATIONS
 
 
 class PlainMemory:
@@ -175,7 +176,7 @@ def test_the_database_remembers_what_the_plain_one_does(steps: list[tuple[str, .
 def test_a_commit_while_another_process_writes_is_an_error_that_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.05)
     memory = DatabaseMemory(tmp_path / "state.db")
-    other = database.open_database(tmp_path / "state.db", ["x"])
+    other = database.open_database(tmp_path / "state.db", MIGRATIONS)
     other.execute("BEGIN IMMEDIATE")
     memory.note("feed", "a", "1")
     with pytest.raises(StorageError, match="other running feedmill processes"):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feedmill.config import Config
-from feedmill.durable import TEMP_PREFIX, TEMP_SUFFIX
+from feedmill.durable import TEMP_PREFIX, TEMP_SUFFIX, sweep
 from feedmill.errors import ConfigError, StorageError
 from feedmill.model import Progress
 from feedmill.posts.catalog import REFUSED, Catalog
@@ -28,7 +28,7 @@ from feedmill.producer.fingerprint import fingerprint
 from feedmill.producer.outcome import PostsMovedError, Run, SpoiledError, made_by_us
 from feedmill.producer.published import Feed, Published
 from feedmill.producer.report import Report, report_on
-from feedmill.producer.sink import DrySink, FolderSink, sweep
+from feedmill.producer.sink import DrySink, FolderSink
 from feedmill.state.database import Unreadable, copy_database, move_aside
 from feedmill.state.lock import writing
 from feedmill.state.memory import DatabaseMemory

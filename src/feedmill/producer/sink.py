@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from feedmill.durable import Batch, is_temporary, storage, sync_folder
+from feedmill.durable import Batch, storage, sync_folder
 from feedmill.producer.published import FileStamp
 
 #: The stamp of a folder, a link, a pipe: nothing that was written here, and nothing to read.
@@ -91,22 +91,3 @@ class DrySink(FolderSink):
 
     def commit(self, removed: Iterable[str]) -> None:
         """Change nothing."""
-
-
-def sweep(folders: Iterable[Path]) -> None:
-    """Remove the temporary files and folders that a killed writer left in `folders` (only while holding the writers' lock)."""
-    for folder in folders:
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            for entry in entries:
-                if is_temporary(entry.name):
-                    with contextlib.suppress(OSError):
-                        _remove(entry)
-
-
-def _remove(entry: os.DirEntry[str]) -> None:
-    if entry.is_dir(follow_symlinks=False):
-        import shutil  # only after a crash
-
-        shutil.rmtree(entry.path)
-    else:
-        os.unlink(entry.path)

@@ -14,12 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from feedmill.state.database import open_or_rebuild, reading
-
-MIGRATIONS = (
-    """
-    CREATE TABLE memory (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
-    """,
-)
+from feedmill.state.schema import MIGRATIONS
 
 
 class Memory(Protocol):
