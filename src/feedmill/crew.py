@@ -19,7 +19,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 logger = logging.getLogger(__name__)
 
@@ -36,21 +36,47 @@ MAX_HELPERS = 7
 _PRELOADED = ("feedmill.posts.indexing", "feedmill.producer.render")
 
 
-def _find_task(name: str) -> Task:
+def find_task(name: str) -> Callable[..., Any]:
+    """Return the function that "module:function" names. Raises ValueError for a name outside feedmill, else what the import raises."""
     module, _, function = name.partition(":")
     if not module.startswith("feedmill."):
         raise ValueError(f"{name} is no task of feedmill")
-    task: Task = getattr(import_module(module), function)
+    task: Callable[..., Any] = getattr(import_module(module), function)
     return task
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def command_of(module: str, *arguments: str) -> list[str]:
+    """Return the command line that runs `module` of feedmill in a Python like this one."""
+    # -P: what stands in the current folder (a queue.py of the user's) is not imported in place of the library's.
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def import_path() -> str:
+    """Return the PYTHONPATH with which another Python imports what this one does."""
+    return os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+
+
+def become_helper() -> BinaryIO:
+    """Make this process a helper; return the stream of its answers, which standard output no longer is."""
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends this process in order
+    gc.set_threshold(50_000, 20, 50)  # values without cycles: looking for some takes a tenth of the time
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    return answers
 
 
 class _Helper:
     """One helper process and the pipes to it."""
 
     def __init__(self) -> None:
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)}
-        # -P: what stands in the current folder (a queue.py of the user's) is not imported in place of the library's.
-        command = [sys.executable, "-P", "-m", "feedmill.crew", *_PRELOADED]
+        environment = os.environ | {"PYTHONPATH": import_path()}
+        command = command_of("feedmill.crew", *_PRELOADED)
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603
 
     def call(self, request: bytes) -> list[Any]:
@@ -76,8 +102,7 @@ class Crew:
 
     def __init__(self, size: int | None = None) -> None:
         """`size`: processes in all, this one included; None takes as many as this process may use cores."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._size = min(size or cores, 1 + MAX_HELPERS)
+        self._size = min(size or cores(), 1 + MAX_HELPERS)
         self._helpers: list[_Helper] = []
 
     def __enter__(self) -> Self:
@@ -102,7 +127,7 @@ class Crew:
         """Yield the results of `task` ("module:function") over chunks of `items`, in no particular order."""
         if not items:
             return  # without loading the task's module: a publish with nothing to do has none
-        function = _find_task(task)
+        function: Task = find_task(task)
         self.expect(len(items))
         chunks = deque(list(items[start : start + chunk]) for start in range(0, len(items), chunk))
         done: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
@@ -155,16 +180,12 @@ def _drain(done: queue.SimpleQueue[list[Any]], *, wait: bool) -> Iterator[list[A
 
 def serve(preloaded: Sequence[str]) -> None:
     """Be a helper: read a request a line from standard input, write an answer a line, end with the input or its reader."""
-    with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends this process in order
-    gc.set_threshold(50_000, 20, 50)  # values without cycles: looking for some takes a tenth of the time
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    answers = become_helper()
     for module in preloaded:
         import_module(module)
     for line in sys.stdin.buffer:
         task, common, items = json.loads(line)
-        answer = json.dumps(_find_task(task)(common, items)).encode() + b"\n"
+        answer = json.dumps(find_task(task)(common, items)).encode() + b"\n"
         try:
             answers.write(answer)
             answers.flush()

@@ -56,7 +56,7 @@ def finish_addresses(html: str, *, base: str, embeds: frozenset[str]) -> str:
     """
     page = base if len(base) <= _MAX_BASE else absolute_url(base, "/")
     if "<iframe" in html:
-        html = _IFRAME.sub(lambda found: _write_iframe(_read(found[1]), page, embeds), html)
+        html = _IFRAME.sub(lambda found: _write_iframe(read_attributes(found[1]), page, embeds), html)
     finished: dict[str, str] = {}  # a page's tags repeat: the same icon, the same link
 
     def finish(found: re.Match[str]) -> str:
@@ -70,18 +70,18 @@ def finish_addresses(html: str, *, base: str, embeds: frozenset[str]) -> str:
 
 def _finish_tag(found: re.Match[str], base: str) -> str:
     link, picture, media, quoting, written = found.groups()
-    attributes = _read(written)
+    attributes = read_attributes(written)
     if picture:
-        return _write("img", _finish_picture(attributes, base))
+        return write_tag("img", _finish_picture(attributes, base))
     if media:
-        return _write(media, _finish_media(media, attributes, base))
+        return write_tag(media, _finish_media(media, attributes, base))
     name, key, schemes = (link, "href", LINK_SCHEMES) if link else (quoting, "cite", WEB_SCHEMES)
     address = absolute_url(base, attributes.get(key, ""), schemes=schemes)
     if key in attributes and address:
         attributes[key] = address
     else:
         attributes.pop(key, None)
-    return _write(name, attributes)
+    return write_tag(name, attributes)
 
 
 def _finish_picture(attributes: Attributes, base: str) -> Attributes | None:
@@ -174,14 +174,15 @@ def _write_iframe(attributes: Attributes, base: str, embeds: frozenset[str]) -> 
     kept = {"src": secure} | {name: attributes[name] for name in _IFRAME_KEEPS if name in attributes}
     if "allowfullscreen" in attributes:
         kept["allowfullscreen"] = ""
-    return _write("iframe", kept | {"sandbox": SANDBOX}) + "</iframe>"
+    return write_tag("iframe", kept | {"sandbox": SANDBOX}) + "</iframe>"
 
 
-def _read(attributes: str) -> Attributes:
+def read_attributes(attributes: str) -> Attributes:
+    """Return the attributes of a start tag as nh3 writes them, decoded."""
     return {name: unescape(value) if "&" in value else value for name, value in _ATTRIBUTE.findall(attributes)}
 
 
-def _write(name: str, attributes: Attributes | None) -> str:
+def write_tag(name: str, attributes: Attributes | None) -> str:
     """Return the start tag, written as nh3 writes it; "" for None."""
     if attributes is None:
         return ""

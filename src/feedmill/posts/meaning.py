@@ -102,6 +102,7 @@ class Reading:
         title, origin = _title_of_body(self._layout.body, self._layout.markup), "its first heading, or the beginning of the text,"
         if not title:
             title, origin = _title_of_name(self._name), "the file's name"
+        title = _braces(title)  # so that it is the same once it is written down
         self.problems.append((self._fields.line_of("title"), "title", f"no title: {origin} stands in for it ({title!r})"))
         return title
 

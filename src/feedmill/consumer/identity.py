@@ -1,0 +1,331 @@
+"""Which upstream entry is which article: a set of aliases, tried from the surest to the weakest. Pure.
+
+A false pair overwrites an article, a missed pair shows one twice; so every alias must point to one article from one entry
+alone, and the weak ones are asked only where an entry has nothing better, or where a whole feed seems to be new at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from urllib.parse import unquote
+
+from feedmill.model import Entry
+from feedmill.posts.ids import name_based
+from feedmill.state.ledger import Article
+from feedmill.text import one_line, plain_text
+
+#: Shorter texts (in characters) are no alias: they repeat ("Comments", a picture without words).
+LEAST_TEXT = 200
+#: From so many entries of unknown guid on, if they are more than half of the document, the feed may have been made anew.
+FLOOD = 3
+#: From so many entries on, one guid and link on all of them are a broken generator's, not editions of one article.
+_CONSTANT = 3
+
+# What campaigns, newsletters and feed services add to an address; it names no other page.
+_TRACKING = re.compile(
+    r"(?:utm_[^=&]*|fbclid|gclid|dclid|msclkid|yclid|mc_cid|mc_eid|igshid|spm|_hsenc|_hsmi|mkt_tok|ref_src|source_from|at_medium|at_campaign)(?:=|$)"
+)
+_ADDRESS = re.compile(r"https?://(?:www\.)?([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.IGNORECASE | re.DOTALL)
+
+
+def normal_link(link: str) -> str:
+    """Return what two spellings of one address share: no scheme, `www.`, trailing slash or tracking parameters; the fragment stays.
+
+    "" for what is no http or https address.
+    """
+    found = _ADDRESS.fullmatch(link)
+    if found is None:
+        return ""
+    host, path, query, fragment = found.groups()
+    kept = [part for part in (query or "")[1:].split("&") if part and not _TRACKING.match(part)]
+    return host.lower() + path.rstrip("/") + ("?" + "&".join(kept) if kept else "") + (fragment or "").rstrip("#")
+
+
+def fold_title(title: str) -> str:
+    """Return a title as it is compared: one line, without regard to case."""
+    return one_line(title).casefold()
+
+
+def digest(*parts: str) -> str:
+    """Return the fingerprint of these texts (BLAKE2b, 128 bits, hexadecimal)."""
+    return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def epoch(moment: datetime | None) -> int | None:
+    """Return whole seconds since 1970, None for no moment."""
+    return None if moment is None else int(moment.timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """By what an entry may be recognised; "" and None where it has nothing of the kind."""
+
+    guid: str
+    #: Normalised; `page` is the link as it stands.
+    link: str
+    page: str
+    title: str
+    date: int | None
+    #: Digest of the text, where it is long enough to be told from others.
+    text: str
+    #: The last part of the link's path, which survives a move of the site.
+    slug: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> Aliases:
+        """Return the aliases of an entry."""
+        link = normal_link(entry.link)
+        date = epoch(entry.published or entry.updated)
+        # As the post will carry it: in front matter a brace's reference is the brace.
+        guid = entry.guid.replace("&#123;", "{").replace("&#125;", "}")
+        return cls(guid, link, entry.link, fold_title(entry.title), date, text_alias(entry.body), slug(link))
+
+
+def text_alias(body: str) -> str:
+    """Return the digest of the words of an HTML body; "" where they are too few to tell it from others."""
+    words = plain_text(body)
+    return digest(words) if len(words) >= LEAST_TEXT else ""
+
+
+def slug(link: str) -> str:
+    """Return the last part of a normalised link's path, "" where it has none."""
+    path = link.partition("#")[0].partition("?")[0]
+    _, slash, last = path.rpartition("/")
+    return unquote(last).casefold() if slash else ""
+
+
+def is_page(link: str) -> bool:
+    """Whether a normalised link can be one article's own: it has a path, a query or a fragment."""
+    return any(mark in link for mark in "/?#")
+
+
+@dataclass(slots=True)
+class Pairing:
+    """What became of a document's entries, by their index."""
+
+    #: By what each entry may be recognised.
+    aliases: Sequence[Aliases]
+    #: The article that an entry is.
+    known: dict[int, Article] = field(default_factory=dict)
+    #: The key of an article that was never seen.
+    new: dict[int, str] = field(default_factory=dict)
+    #: Another entry of the same document that is the same article, in a newer edition.
+    double_of: dict[int, int] = field(default_factory=dict)
+
+
+def pair(
+    entries: Sequence[Entry], articles: Sequence[Article], *, source: str, marks: Mapping[str, int], cut: Collection[str] = ()
+) -> Pairing:
+    """Say for every entry which article it is.
+
+    `articles` are all that are known of the source, `marks` the article numbers of marks, `cut` the marks of entries that the
+    document also holds and that were not read: their articles are taken.
+    """
+    return _Pairing(entries, articles, source, marks, cut).run()
+
+
+class _Pairing:
+    def __init__(
+        self, entries: Sequence[Entry], articles: Sequence[Article], source: str, marks: Mapping[str, int], cut: Collection[str]
+    ) -> None:
+        self._entries, self._source, self._marks = entries, source, marks
+        self._aliases = [Aliases.of(entry) for entry in entries]
+        taken = {marks[mark] for mark in cut if mark in marks}
+        self._left = {article.article: article for article in articles if article.article not in taken}
+        self._articles = articles
+        self._total = len(entries) + len(cut)
+        self._result = Pairing(self._aliases)
+
+    def run(self) -> Pairing:
+        members = self._editions()
+        waiting = list(members)
+        waiting = self._take_marked(waiting, members)
+        guids = Counter(article.guid for article in self._articles if article.guid)
+        waiting = self._settle(waiting, self._named, _article_names)
+        waiting = self._settle(
+            waiting, lambda alias: [alias.guid] if alias.guid else [], lambda article: [article.guid] if guids[article.guid] == 1 else []
+        )
+        # Most of a known feed without a known guid: it was made anew, and then a title, a text or a slug is enough.
+        is_flood = len(waiting) >= FLOOD and len(waiting) * 2 > self._total
+        waiting = self._settle(waiting, _guid_address, lambda article: _address(article.guid))
+        waiting = self._settle(waiting, _page_without_guid, _own_page)
+        for also in ("title", "date", "text"):
+            waiting = self._settle(waiting, _with_link(also), _with_link(also))
+        waiting = self._settle(waiting, _heading, _heading)
+        waiting = self._settle(waiting, _nameless, _of_nameless)
+        if is_flood:
+            for alias in (_title, _slug, _text):
+                waiting = self._settle(waiting, alias, alias)
+        self._name(waiting)
+        return self._result
+
+    # Entries beside each other
+
+    def _editions(self) -> dict[int, list[int]]:
+        """Return the entries to be placed, each with all its editions in the document; the newest edition stands for them."""
+        groups: dict[Hashable, list[int]] = defaultdict(list)
+        for index, alias in enumerate(self._aliases):
+            groups[self._same(alias, index)].append(index)
+        members: dict[int, list[int]] = {}
+        for group in groups.values():
+            for editions in self._parted(group):
+                newest = max(editions, key=lambda index: (self._moment(index), -index))
+                members[newest] = editions
+                self._result.double_of.update((index, newest) for index in editions if index != newest)
+        return dict(sorted(members.items()))
+
+    def _same(self, alias: Aliases, index: int) -> Hashable:
+        """Return what two entries of one document share when they are editions of one article."""
+        if alias.guid:
+            return (alias.guid, alias.link)
+        if is_page(alias.link):
+            return (alias.link, alias.title)
+        if alias.title and alias.date is not None:
+            return (alias.title, alias.date, alias.link)
+        return (alias.title, alias.link, alias.text or self._entries[index].body)
+
+    def _parted(self, group: list[int]) -> list[list[int]]:
+        """A guid and a link that stand on many entries of different titles name none of them."""
+        titles = {self._aliases[index].title for index in group}
+        if len(group) < _CONSTANT or len(titles) < len(group):
+            return [group]
+        return [[index] for index in group]
+
+    def _moment(self, index: int) -> int:
+        entry = self._entries[index]
+        return epoch(entry.updated or entry.published) or 0
+
+    # Entries beside articles
+
+    def _take_marked(self, waiting: list[int], members: Mapping[int, Sequence[int]]) -> list[int]:
+        """An entry, or an older edition of it, that is word for word what it was."""
+        rest = []
+        for index in waiting:
+            found = [self._marks.get(self._entries[edition].mark) for edition in (index, *members[index])]
+            article = next((number for number in found if number in self._left), None)
+            if article is None:
+                rest.append(index)
+            else:
+                self._result.known[index] = self._left.pop(article)
+        return rest
+
+    def _settle(
+        self, waiting: list[int], of_entry: Callable[[Aliases], Iterable[Hashable]], of_article: Callable[[Article], Iterable[Hashable]]
+    ) -> list[int]:
+        """Pair the entries and articles that an alias joins one to one; return the entries that are left."""
+        if not waiting or not self._left:
+            return waiting
+        entries: dict[Hashable, set[int]] = defaultdict(set)
+        articles: dict[Hashable, set[int]] = defaultdict(set)
+        for index in waiting:
+            for alias in of_entry(self._aliases[index]):
+                entries[alias].add(index)
+        for number, article in self._left.items():
+            for alias in of_article(article):
+                if alias in entries:
+                    articles[alias].add(number)
+        for alias, found in entries.items():
+            if len(found) == len(articles[alias]) == 1:
+                (index,), (number,) = found, articles[alias]
+                if index not in self._result.known and number in self._left:
+                    self._result.known[index] = self._left.pop(number)
+        return [index for index in waiting if index not in self._result.known]
+
+    def _named(self, alias: Aliases) -> Iterable[Hashable]:
+        """Guid and link together, and the keys that stand for what has no guid of its own."""
+        keys = self._keys(alias)
+        if alias.guid:
+            yield (alias.guid, alias.link)
+            keys = keys[1:]  # the guid alone is a weaker alias, which comes later
+        yield from keys
+
+    def _keys(self, alias: Aliases) -> list[str]:
+        """Return the keys that an article of these aliases may get, the plainest first."""
+        if alias.guid:
+            page = f"{alias.guid} {alias.page}".rstrip()
+            return [alias.guid, page, f"{page} {digest(alias.title, str(alias.date))[:8]}"]
+        if is_page(alias.link):
+            page = alias.page
+            return [page, f"{page} {digest(alias.title)[:8]}", f"{page} {digest(alias.title, str(alias.date), alias.text)[:8]}"]
+        heading = [alias.title, str(alias.date)] if alias.title and alias.date is not None else [alias.title, alias.text]
+        return [name_based("entry", self._source, *heading), name_based("entry", self._source, *heading, alias.link, alias.text)]
+
+    def _name(self, waiting: Iterable[int]) -> None:
+        """Give every new article the plainest key that no other article of the source has."""
+        taken = {article.key for article in self._articles}
+        for index in waiting:
+            keys = self._keys(self._aliases[index])
+            plain = next((key for key in keys if key not in taken), None)
+            count = 2
+            while plain is None or plain in taken:
+                plain, count = f"{keys[-1]} {count}", count + 1
+            taken.add(plain)
+            self._result.new[index] = plain
+
+
+def _article_names(article: Article) -> Iterable[Hashable]:
+    if article.guid:
+        yield (article.guid, article.link)
+    yield article.key
+
+
+def _address(guid: str) -> list[str]:
+    link = normal_link(guid)
+    return [link] if is_page(link) else []
+
+
+def _guid_address(alias: Aliases) -> list[str]:
+    return _address(alias.guid)
+
+
+def _page_without_guid(alias: Aliases) -> list[str]:
+    return [alias.link] if is_page(alias.link) else []
+
+
+def _own_page(article: Article) -> list[str]:
+    """An article's link names it where its guid is that link, or where it has none."""
+    has_guid = article.guid and normal_link(article.guid) != article.link
+    return [article.link] if is_page(article.link) and not has_guid else []
+
+
+def _with_link(also: str) -> Callable[[Aliases | Article], list[Hashable]]:
+    def alias(item: Aliases | Article) -> list[Hashable]:
+        value = getattr(item, also)
+        return [(item.link, value)] if item.link and value not in ("", None) else []
+
+    return alias
+
+
+def _heading(item: Aliases | Article) -> list[Hashable]:
+    return [(item.title, item.date)] if item.title and item.date is not None else []
+
+
+def _nameless(alias: Aliases) -> list[Hashable]:
+    """Where there is neither guid nor link, a title or a text must do."""
+    if alias.guid or is_page(alias.link):
+        return []
+    return [value for value in (alias.date is None and f"title {alias.title}" if alias.title else "", alias.text) if value]
+
+
+def _of_nameless(article: Article) -> list[Hashable]:
+    if is_page(article.link):
+        return []
+    return [value for value in (article.date is None and f"title {article.title}" if article.title else "", article.text) if value]
+
+
+def _title(item: Aliases | Article) -> list[Hashable]:
+    return [item.title] if item.title else []
+
+
+def _slug(item: Aliases | Article) -> list[Hashable]:
+    name = item.slug if isinstance(item, Aliases) else slug(item.link)
+    return [name] if name else []
+
+
+def _text(item: Aliases | Article) -> list[Hashable]:
+    return [item.text] if item.text else []
