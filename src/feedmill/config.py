@@ -249,7 +249,7 @@ class Config(Section):
     def _fit_together(self) -> Self:
         if clash := values.clashing_folders(self.root, posts=self.posts.dir, feeds=self.feeds.dir):
             raise ValueError(clash)
-        if os.path.basename(self.sync.state) in {"catalog.db", "lock"}:
+        if os.path.basename(self.sync.state) in {"catalog.db", "lock", "sync.lock"}:
             raise ValueError("sync.state: that name is taken by a file that feedmill keeps beside it; give it another, such as state.db")
         if doubles := values.repeated_names([source.name for source in self.sources]):
             raise ValueError(f"two sources are named {self.sources[doubles[0][1]].name}")
@@ -282,6 +282,11 @@ class Config(Section):
     def lock_path(self) -> Path:
         """The file whose lock orders writers (absolute)."""
         return self.state_path.with_name("lock")
+
+    @property
+    def sync_lock_path(self) -> Path:
+        """The file whose lock lets one sync or daemon at a time work with a state (absolute)."""
+        return self.state_path.with_name("sync.lock")
 
     @property
     def feeds_url(self) -> str:

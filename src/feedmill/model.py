@@ -183,6 +183,8 @@ class Failed:
     #: The status of the answer; 0 where there was none.
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: The address that answered, after redirects; "" where none did.
+    url: str = ""
     #: Until when the host has asked everybody to stay away; no request was made. None for every other failure.
     held_until: datetime | None = None
 

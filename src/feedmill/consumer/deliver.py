@@ -1,0 +1,249 @@
+"""Carries out what was decided about documents: posts durable on disk first, then the ledger with the validators.
+
+The order, for a batch of sources: the ledger is told what will be written (`plan`), the files are written and made durable,
+the ledger is told that it is done (`settle`), in one transaction with marks, validators and schedule. A crash before the
+end is made whole by the next sync: nothing of the document is known then, every file has the name that it would get again,
+and one that carries the article's guid and source is adopted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from feedmill.config import Config, SourceConfig
+from feedmill.consumer.compose import HASH_LENGTHS, compose, file_name, folder_of, title_of
+from feedmill.consumer.decide import Step, SyncPlan, beyond_keep, updated_date
+from feedmill.durable import Batch, storage
+from feedmill.errors import PostError
+from feedmill.model import Post
+from feedmill.posts.format import MAX_POST_BYTES, decode
+from feedmill.posts.indexing import digest_of
+from feedmill.posts.record import from_epoch
+from feedmill.posts.store import read_post
+from feedmill.posts.writing import encode
+from feedmill.state.ledger import PLANNED, PRUNED, STORED, Article, Ledger, SourceState
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery:
+    """A source's plan on its way, and what became of it."""
+
+    source: SourceConfig
+    number: int
+    plan: SyncPlan | None
+    #: What is remembered of the source once everything is done.
+    state: SourceState
+    #: Until when this source's host has asked everybody to stay away, by host (epoch seconds).
+    held: Mapping[str, int] = field(default_factory=dict)
+    #: Posts written and rewritten, relative to the folder of posts.
+    new: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    #: (title or path, reason) of what was left alone.
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    #: Rows of the ledger that hold when all is done, and keys of articles that were left out.
+    rows: list[Article] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file to be written for an article."""
+
+    delivery: Delivery
+    article: Article
+    #: The article as the ledger has it till then.
+    before: Article
+    data: bytes
+    #: Digest of what stands in its place, written by feedmill too; "" where nothing may stand.
+    standing: str = ""
+
+    @property
+    def planned(self) -> Article:
+        """What the ledger is told beforehand: after a crash either file is known for feedmill's own."""
+        return self.before._replace(path=self.article.path, digest=self.standing, planned=self.article.digest)
+
+
+class Deliverer:
+    """Writes posts and ledger; used by one thread, under the lock that orders writers."""
+
+    def __init__(self, config: Config, ledger: Ledger) -> None:
+        self._config, self._ledger = config, ledger
+        self._posts = config.posts_dir
+
+    def deliver(self, deliveries: Sequence[Delivery], *, now: int) -> None:
+        """Carry out the plans of a batch. Raises StorageError: then nothing of it is known, and the next sync does it again."""
+        files = [file for delivery in deliveries for file in self._files(delivery, now)]
+        self._ledger.plan(file.planned for file in files)
+        occupied = self._write(files)
+        for file in files:
+            if self._posts / file.article.path in occupied:
+                self._leave(file.delivery, file.article, "another file came to stand in its place")
+                continue
+            file.delivery.rows.append(file.article)
+            (file.delivery.new if file.before.status == PLANNED else file.delivery.updated).append(file.article.path)
+        self._ledger.settle(
+            [row for delivery in deliveries for row in delivery.rows],
+            marks={delivery.number: _marks(delivery) for delivery in deliveries if delivery.plan is not None},
+            states={delivery.source.name: delivery.state for delivery in deliveries},
+            held={host: until for delivery in deliveries for host, until in delivery.held.items()},
+            now=now,
+        )
+
+    def _write(self, files: Iterable[_File]) -> Collection[Path]:
+        batch = Batch()
+        for file in files:
+            target = self._posts / file.article.path
+            (batch.add if file.standing else batch.add_new)(target, (file.data,))
+        return set(batch.commit())
+
+    def _files(self, delivery: Delivery, now: int) -> list[_File]:
+        plan = delivery.plan
+        if plan is None:
+            return []
+        delivery.rows.extend(plan.noted)
+        delivery.skipped.extend(plan.skipped)
+        files: list[_File] = []
+        for work, steps in ((self._create, plan.new), (self._rewrite, plan.updated)):
+            for step in steps:
+                try:
+                    file = work(delivery, step, now)
+                except PostError as exc:
+                    self._leave(delivery, step.article, f"it cannot be written: {exc.reason}")
+                    continue
+                if file is not None:
+                    files.append(file)
+        return files
+
+    def _leave(self, delivery: Delivery, article: Article, reason: str) -> None:
+        """Leave an article out: nothing of it is noted, so that the next sync tries again."""
+        delivery.skipped.append((article.path or article.guid or article.key, reason))
+        delivery.failed.add(article.key)
+
+    def _create(self, delivery: Delivery, step: Step, now: int) -> _File | None:
+        article, source = step.article, delivery.source
+        updated = updated_date(step.entry, article.posted, now)
+        post = compose(
+            step.entry,
+            source,
+            key=article.key,
+            posted=from_epoch(article.posted),
+            updated=None if updated is None else from_epoch(updated),
+        )
+        data = encode(post, leading_blank_line=self._config.posts.leading_blank_line)
+        article = article._replace(status=STORED, digest=digest_of(data), planned="")
+        for path in self._places(step, source):
+            found = self._read(path)
+            if found is None:
+                return _File(delivery, article._replace(path=path), step.article._replace(status=PLANNED), data)
+            if not self._is_of(found, path, article.key, source.name):
+                continue
+            return self._adopt(delivery, step, article._replace(path=path), found=found, data=data)
+        raise PostError("every name that it could have is taken by another file; move these files away")
+
+    def _places(self, step: Step, source: SourceConfig) -> Iterator[str]:
+        """Yield where the post may stand: where it was to stand before a crash, else the names of its identity."""
+        if step.before is not None and step.before.path:
+            yield step.before.path
+            return
+        folder, posted, title = folder_of(source), from_epoch(step.article.posted), title_of(step.entry)
+        for digits in HASH_LENGTHS:
+            name = file_name(title, posted, source=source.name, key=step.article.key, digits=digits)
+            yield f"{folder}/{name}" if folder else name
+
+    def _adopt(self, delivery: Delivery, step: Step, article: Article, *, found: bytes, data: bytes) -> _File | None:
+        """Take over the article's file that stands there already: as it is, or rewritten where feedmill wrote it."""
+        standing = digest_of(found)
+        if standing == article.digest:
+            delivery.rows.append(article)
+            delivery.new.append(article.path)
+            return None
+        if step.before is not None and standing in (step.before.planned, step.before.digest):
+            return _File(delivery, article, step.before, data, standing)
+        delivery.rows.append(article._replace(digest=""))
+        return None
+
+    def _rewrite(self, delivery: Delivery, step: Step, now: int) -> _File | None:
+        before = step.before
+        assert before is not None
+        found = self._read(before.path)
+        if found is None:
+            self._leave(delivery, step.article, "its file has just been moved or removed")
+            return None
+        standing = digest_of(found)
+        if standing not in (before.digest, before.planned):
+            delivery.rows.append(step.article)
+            delivery.skipped.append((before.path, "upstream changed it; a person has edited the post, which is kept"))
+            return None
+        post = self._revised(delivery.source, step, found, now)
+        data = encode(post, leading_blank_line=self._config.posts.leading_blank_line)
+        article = step.article._replace(digest=digest_of(data), planned="")
+        if data == found:
+            delivery.rows.append(article)
+            return None
+        return _File(delivery, article, before, data, standing)
+
+    def _revised(self, source: SourceConfig, step: Step, found: bytes, now: int) -> Post:
+        """Return the post as upstream has it now: its identity, its date and its place in the tree stay."""
+        old = decode(found, name=step.article.path.rpartition("/")[2], zone=self._config.site.zone).post
+        posted = step.article.posted
+        moment = updated_date(step.entry, posted, now)
+        last = int(old.updated.timestamp()) if old.updated else posted
+        updated = from_epoch(moment if moment is not None and moment > last else max(now, posted))
+        fresh = compose(step.entry, source, key=step.article.key, posted=from_epoch(posted), updated=updated)
+        return replace(fresh, categories=old.categories, comments=old.comments, extra=old.extra)
+
+    def _read(self, path: str) -> bytes | None:
+        """Return the bytes of a post; None where nothing stands. Raises PostError for what is no post or lies outside the folder."""
+        root = os.path.realpath(self._posts)
+        folder = os.path.realpath(os.path.join(root, os.path.dirname(path)))
+        if not f"{folder}/".startswith(f"{root}/"):
+            raise PostError(f"the folder of {path} is a link out of the folder of posts, and is not followed")
+        if os.path.islink(os.path.join(folder, os.path.basename(path))):
+            raise PostError(f"{path} is a link, and is not followed")
+        try:
+            return read_post(str(self._posts), path, limit=MAX_POST_BYTES)
+        except FileNotFoundError:
+            return None
+
+    def _is_of(self, data: bytes, path: str, key: str, source: str) -> bool:
+        """Whether the file that stands at a path is the post of this article."""
+        try:
+            post = decode(data, name=path.rpartition("/")[2], zone=self._config.site.zone).post
+        except PostError:
+            return False
+        return (post.guid, post.source) == (key, source)
+
+    def prune(self, source: SourceConfig, *, now: int) -> list[str]:
+        """Remove the posts that a source's `keep` has no room for; those that a person edited stay. Returns their paths.
+
+        The ledger forgets them first: a crash leaves a file too many, which the next sync removes. Raises StorageError.
+        """
+        if source.keep is None:
+            return []
+        articles = self._ledger.articles(source.name)
+        stored = [article for article in articles if article.status == STORED]
+        late = [article for article in beyond_keep(stored, source.keep, now=now) if self._is_ours(article)]
+        if late:
+            self._ledger.revise(article._replace(status=PRUNED) for article in late)
+        left = [article for article in articles if article.status == PRUNED and article.path and self._is_ours(article)]
+        removed = [article.path for article in (*late, *left)]
+        for path in removed:
+            with storage(path, doing="remove"):
+                (self._posts / path).unlink(missing_ok=True)
+        return removed
+
+    def _is_ours(self, article: Article) -> bool:
+        try:
+            found = self._read(article.path)
+        except PostError:
+            return False
+        return found is not None and article.digest != "" and digest_of(found) == article.digest
+
+
+def _marks(delivery: Delivery) -> dict[str, str]:
+    """Return the marks to note: those of entries that were left out stay unknown."""
+    plan = delivery.plan or SyncPlan()
+    return {mark: key for mark, key in plan.marks.items() if key not in delivery.failed}

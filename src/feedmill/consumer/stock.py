@@ -1,0 +1,176 @@
+"""Compares the ledger with the folder of posts before a sync: what people moved or deleted, and the ledger itself when it is lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from feedmill.config import Config
+from feedmill.consumer.identity import fold_title, normal_link
+from feedmill.consumer.tombstones import add_tombstones, load_tombstones
+from feedmill.crew import Crew
+from feedmill.durable import make_folder
+from feedmill.errors import StorageError
+from feedmill.posts.catalog import Catalog
+from feedmill.posts.store import Listing, Stamp, list_posts
+from feedmill.state.ledger import DELETED, STORED, Article, Ledger
+
+logger = logging.getLogger(__name__)
+
+_TASK = "feedmill.posts.indexing:index_posts"
+
+
+class Synced(NamedTuple):
+    """What a post file says of where it came from."""
+
+    path: str
+    source: str
+    guid: str
+    link: str
+    title: str
+    #: Epoch seconds; the file's modification time where it carries no date.
+    date: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What the folder of posts says beside the ledger."""
+
+    #: Keys of posts that never come back.
+    tombstones: frozenset[str]
+    #: Files that a killed writer left behind.
+    leftovers: tuple[Path, ...]
+
+
+def take_stock(config: Config, ledger: Ledger, *, is_dry: bool = False) -> Stock:
+    """Bring the ledger in step with the folder of posts: posts that moved, posts that a person deleted, or all of it from the posts.
+
+    Deletions are written beside the posts first. A dry run works on a copy of the ledger and writes nothing beside the posts.
+    Raises StorageError when the folder cannot be read, or when most posts are gone at once with their folders.
+    """
+    return _StockTaking(config, ledger, is_dry=is_dry).run()
+
+
+class _StockTaking:
+    def __init__(self, config: Config, ledger: Ledger, *, is_dry: bool) -> None:
+        self._config, self._ledger, self._is_dry = config, ledger, is_dry
+        self._known: Mapping[str, tuple[int, Stamp]] = {}
+
+    def run(self) -> Stock:
+        posts = self._config.posts_dir
+        if not self._is_dry and not posts.exists() and not self._ledger.posts():
+            make_folder(posts)
+        listing = list_posts(posts)
+        if not self._ledger.is_built():
+            self._rebuild(listing)
+        tombstones = load_tombstones(posts)
+        missing = {path for path, status in self._ledger.posts().items() if status == STORED} - listing.stamps.keys()
+        if missing:
+            tombstones |= self._account_for(missing, listing)
+        back = [article for _, article in self._ledger.with_status(DELETED) if article.key not in tombstones]
+        if back:
+            self._ledger.forget(back)
+        return Stock(tombstones, tuple(listing.leftovers))
+
+    def _rebuild(self, listing: Listing) -> None:
+        """Make the ledger's articles from the posts: each counts as edited by a person, for nobody knows better."""
+        found: dict[str, dict[str, Article]] = {}
+        for post in sorted(self._read(listing, listing.stamps)):
+            if post.source and (key := post.guid or post.link):
+                found.setdefault(post.source, {}).setdefault(key, _article(post, key))
+        count = sum(map(len, found.values()))
+        self._ledger.rebuild({source: list(articles.values()) for source, articles in found.items()})
+        if count:
+            logger.warning(
+                "the sync ledger in %s was new or lost: %d articles were read back from the posts", self._ledger.path.name, count
+            )
+
+    def _account_for(self, missing: Collection[str], listing: Listing) -> frozenset[str]:
+        """Follow posts that moved; the rest were deleted by a person. Returns the keys of these."""
+        there = self._ledger.posts()
+        strangers = [path for path in listing.stamps if path not in there]
+        moved = {(post.source, post.guid or post.link): post.path for post in self._read(listing, strangers) if post.source}
+        followed, deleted = [], []
+        for source, article in self._ledger.at_paths(missing):
+            path = moved.get((source, article.key))
+            if path is not None:
+                followed.append(article._replace(path=path))
+            elif article.status == STORED:
+                deleted.append(article)
+        self._refuse_mass_loss(deleted, len(there))
+        keys = frozenset(article.key for article in deleted)
+        if not self._is_dry:
+            add_tombstones(self._config.posts_dir, sorted(keys))
+        self._ledger.revise([*followed, *(article._replace(status=DELETED) for article in deleted)])
+        return keys
+
+    def _refuse_mass_loss(self, deleted: Collection[Article], total: int) -> None:
+        """A folder that went with its posts may be a disk that is not mounted; the last publish knows whether that was accepted."""
+        posts = self._config.posts_dir
+        gone = [article for article in deleted if not os.path.isdir(posts / os.path.dirname(article.path) if "/" in article.path else "")]
+        if self._known:
+            gone = [article for article in gone if article.path in self._known]
+        if len(gone) * 2 > total:
+            raise StorageError(
+                f"{len(gone):,} of {total:,} synced posts are gone from {posts}, with their folders: nothing was changed. "
+                "Is the disk mounted, is posts.dir right? If they are meant to be gone, run `feedmill publish --full` first"
+            )
+
+    def _read(self, listing: Listing, paths: Iterable[str]) -> list[Synced]:
+        """Return what the posts at `paths` say; from the catalog where it has read the same file."""
+        wanted = {path: listing.stamps[path] for path in paths}
+        found = list(self._from_catalog(wanted))
+        done = {post.path for post in found}
+        items = [[path, ""] for path in sorted(wanted) if path not in done]
+        common = {"folder": str(self._config.posts_dir), "zone": self._config.site.timezone}
+        with Crew() as crew:
+            for results in crew.run(_TASK, common, items):
+                for path, kind, *facts in results:
+                    if kind == "post":
+                        found.append(_synced(path, facts[1], wanted[path]))
+        return found
+
+    def _from_catalog(self, wanted: Mapping[str, Stamp]) -> Iterable[Synced]:
+        if not self._config.catalog_path.exists() or self._is_dry:
+            return
+        catalog = Catalog(self._config.catalog_path)
+        try:
+            self._known = catalog.stamps()
+            files = [known[0] for path, stamp in wanted.items() if (known := self._known.get(path)) and known[1] == stamp]
+            for row in catalog.rows(files):
+                yield _synced(row.path, row.record, wanted[row.path])
+        finally:
+            catalog.close()
+
+
+def _synced(path: str, record: str, stamp: Stamp) -> Synced:
+    facts = json.loads(record)
+    date = facts.get("date", stamp.mtime_ns // 1_000_000_000)
+    return Synced(path, facts.get("source", ""), facts.get("guid", ""), facts.get("link", ""), facts.get("title", ""), date)
+
+
+def _article(post: Synced, key: str) -> Article:
+    return Article(
+        article=0,
+        source=0,
+        key=key,
+        guid=post.guid,
+        link=normal_link(post.link),
+        title=fold_title(post.title),
+        date=post.date,
+        text="",
+        content="",
+        status=STORED,
+        path=post.path,
+        digest="",
+        planned="",
+        first_seen=post.date,
+        posted=post.date,
+        changes=0,
+        changed_at=0,
+    )
