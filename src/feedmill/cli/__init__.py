@@ -1,0 +1,73 @@
+"""The command line: reads arguments, calls a use case, prints what it says. Decides nothing."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from feedmill import __version__
+from feedmill.cli import publishing, sources, syncing
+from feedmill.cli.terminal import config_option, safe, say
+from feedmill.errors import FeedmillError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@config_option
+@click.version_option(__version__, prog_name="feedmill")
+@click.pass_context
+def feedmill(context: click.Context, config_path: str) -> None:
+    """Keeps a folder of posts and the world's feeds in step.
+
+    Exit status: 0 done, 1 problems (with --strict, or found by check), 2 usage or configuration, 3 storage.
+    """
+    context.obj = config_path
+
+
+for _command in (
+    publishing.publish,
+    syncing.sync,
+    syncing.status,
+    publishing.check,
+    sources.add,
+    sources.remove,
+    sources.opml,
+    publishing.init,
+):
+    feedmill.add_command(_command)
+
+publish_alone = publishing.publish_alone
+
+
+def _run(command: click.Command) -> NoReturn:
+    gc.set_threshold(50_000, 20, 50)  # one short run of values without cycles: looking for some takes a tenth of it
+    logging.basicConfig(level=logging.WARNING, format="feedmill: %(message)s")
+    try:
+        command.main(standalone_mode=False)
+    except FeedmillError as exc:
+        say("feedmill: " + "\n".join(map(safe, str(exc).split("\n"))))
+        sys.exit(exc.exit_status)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        say("feedmill: interrupted; nothing is half-written")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+def main() -> NoReturn:
+    """Run `feedmill`."""
+    _run(feedmill)
+
+
+def publish_feed() -> NoReturn:
+    """Run `publish-feed`."""
+    _run(publish_alone)

@@ -1,0 +1,120 @@
+"""The commands about upstream feeds: sync, status."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from feedmill.cli.publishing import print_published, publish_json, run_publish
+from feedmill.cli.terminal import count, load, print_json, print_table, progress_bar, safe, say
+
+if TYPE_CHECKING:
+    from feedmill.consumer.syncreport import SourceReport, SyncReport
+
+#: Notes on one source that are said; the rest is counted.
+_NOTES = 5
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[SOURCE]...")
+@click.option("--force", is_flag=True, help="Fetch sources that are not due yet, too; as politely as ever.")
+@click.option("--no-publish", is_flag=True, help="Store posts only; leave feeds/ as it is.")
+@click.option("--dry-run", is_flag=True, help="Fetch and read, say what would be stored; write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def sync(config_path: str, names: tuple[str, ...], *, force: bool, no_publish: bool, dry_run: bool, as_json: bool) -> None:
+    """Fetch the upstream feeds that are due, store their new entries as posts, publish what changed.
+
+    SOURCE names a source of config.yaml; none means all. Exits with 1 when every source that was asked failed.
+    """
+    from feedmill.consumer.sync import Request
+    from feedmill.consumer.sync import sync as run
+
+    config = load(config_path)
+    with progress_bar() as progress:
+        report = run(config, Request(names, is_forced=force, is_dry=dry_run), progress=progress)
+    for source in report.sources:
+        _say_notes(source)
+    published = None
+    if not no_publish and not dry_run:
+        from feedmill.producer.publish import Request as PublishRequest
+
+        published = run_publish(config, PublishRequest())
+    if as_json:
+        shown = publish_json(published) if published else None
+        print_json({"sources": [_source_json(source) for source in report.sources], "pruned": list(report.pruned), "published": shown})
+    else:
+        _print_synced(report, verb="would store" if dry_run else "stored")
+        if published:
+            print_published(published, verb="wrote")
+    if report.is_in_vain:
+        sys.exit(1)
+
+
+def _say_notes(source: SourceReport) -> None:
+    for what, why in source.notes[:_NOTES]:
+        say(f"{source.name}: {safe(what)}: {safe(why)}")
+    if len(source.notes) > _NOTES:
+        say(f"{source.name}: and {len(source.notes) - _NOTES:,} more")
+
+
+def _source_json(source: SourceReport) -> dict[str, Any]:
+    shown = asdict(source)
+    shown["notes"] = [{"entry": what, "reason": why} for what, why in source.notes]
+    return {key: shown[key] for key in ("name", "url", "result", "new", "updated", "skipped", "error", "next_fetch", "next_rule", "notes")}
+
+
+def _print_synced(report: SyncReport, *, verb: str) -> None:
+    asked = [source for source in report.sources if source.is_asked]
+    rows = [(source.name, source.result, source.new, source.updated, _when(source.next_fetch), source.error or "") for source in asked]
+    if rows:
+        print_table(("source", "result", "new", "updated", "next fetch", ""), rows)
+    new, updated = (sum(getattr(source, name) for source in asked) for name in ("new", "updated"))
+    resting = f", {len(report.sources) - len(asked):,} not due" if len(asked) < len(report.sources) else ""
+    removed = f", removed {count(len(report.pruned), 'old post')}" if report.pruned else ""
+    click.echo(f"{count(len(asked), 'source')} fetched{resting}: {verb} {count(new, 'new post')}, {updated:,} updated{removed}")
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[SOURCE]...")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def status(config_path: str, names: tuple[str, ...], *, as_json: bool) -> None:
+    """Say how every source is doing: its last result, when it is fetched next and why then, failures, posts."""
+    from feedmill.consumer.status import source_statuses
+
+    statuses = source_statuses(load(config_path), names, now=datetime.now(UTC))
+    if as_json:
+        print_json({"sources": [asdict(one) for one in statuses]})
+        return
+    if not statuses:
+        click.echo("no sources: add one with `feedmill add URL`")
+        return
+    header = ("source", "result", "last fetch", "next fetch", "because of", "failures", "posts", "")
+    rows = [
+        (
+            one.name,
+            one.last_result or ("disabled" if not one.enabled else "never fetched"),
+            _when(one.last_fetch),
+            _when(one.next_fetch),
+            one.next_rule,
+            one.failures,
+            one.posts,
+            "; ".join(
+                filter(None, ("a gap is suspected" if one.gap_suspected else "", one.moved and f"moved to {one.moved}", one.error or ""))
+            ),
+        )
+        for one in statuses
+    ]
+    print_table(header, rows)
+
+
+def _when(moment: str | None) -> str:
+    """Return an RFC 3339 time in the local zone, to the minute, for a person."""
+    if moment is None:
+        return ""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
