@@ -1,7 +1,8 @@
 # make run     makes .venv from requirements.lock and publishes posts/ into feeds/
 # make test    runs the tests
 # make check   what CI runs: format, lint, types, import contracts, tests
-# make bench   measures publishing beside Hugo, where hugo is installed
+# make bench   measures publishing beside Hugo, and syncing beside reader and newsboat, where these are installed
+# make fuzz    fuzzes what reads foreign bytes, 30 s a target (needs Linux)
 # make lock    resolves pyproject.toml anew into requirements.lock (needs uv)
 # make clean   removes what these make; posts, feeds and the state database stay
 
@@ -9,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := src tests benchmarks
 
-.PHONY: run test check bench lock clean
+.PHONY: run test check bench fuzz lock clean
 
 run: .venv/ready
 	@$(BIN)/publish-feed
@@ -24,8 +25,12 @@ check: .venv/ready-dev
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory test
 
-bench: .venv/ready-dev
+bench: .venv/ready-dev .venv-bench/ready
 	$(BIN)/python benchmarks/publish.py
+	$(BIN)/python benchmarks/sync.py
+
+fuzz: .venv-fuzz/ready
+	.venv-fuzz/bin/python tests/fuzz/run.py --seconds 30 --seed 1
 
 # What builds comes first, pinned like the rest: no build fetches anything by itself.
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation
@@ -43,11 +48,28 @@ RESOLVE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	touch $@
 
+# The peer that is measured has its own environment: what it needs may differ from what we need.
+.venv-bench/ready: requirements-build.lock requirements-bench.lock
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --require-hashes -r requirements-bench.lock
+	touch $@
+
+.venv-fuzz/ready: requirements-build.lock requirements.lock requirements-dev.lock requirements-fuzz.lock pyproject.toml
+	$(PYTHON) -m venv .venv-fuzz
+	for lock in -build "" -dev -fuzz; do \
+		.venv-fuzz/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --require-hashes -r requirements$$lock.lock || exit 1; \
+	done
+	.venv-fuzz/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	touch $@
+
 lock:
 	$(RESOLVE) --group build --output-file requirements-build.lock
 	$(RESOLVE) --constraint requirements-build.lock pyproject.toml --output-file requirements.lock
 	$(RESOLVE) --constraint requirements.lock --constraint requirements-build.lock --group dev --output-file requirements-dev.lock
+	$(RESOLVE) --constraint requirements-build.lock --group bench --output-file requirements-bench.lock
+	$(RESOLVE) --constraint requirements.lock --constraint requirements-dev.lock --group fuzz --output-file requirements-fuzz.lock
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+	rm -rf .venv .venv-bench .venv-fuzz build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
 	find src tests benchmarks -name __pycache__ -type d -exec rm -rf {} +

@@ -244,7 +244,7 @@ def main() -> None:
     )
     parser.add_argument("--peers-only", action="store_true", help="leave feedmill out")
     given = parser.parse_args()
-    peers = [find_readers(given.reader), find_newsboat()]
+    peers = [find_readers(given.reader.absolute()), find_newsboat()]
     found = peers if given.peers_only else [find_feedmill(), *peers]
     consumers = [consumer for group, _ in found for consumer in group]
     print("; ".join(version for _, version in found))

@@ -475,3 +475,23 @@ def test_a_commit_that_fails_leaves_whole_files_and_nothing_staged(tmp_path: Pat
     after = everything(tmp_path)
     assert after.keys() == before.keys()
     assert all(data in (before[name], b"new") for name, data in after.items())
+
+
+@pytest.mark.parametrize("count", [1, durable._WORTH_SYNCFS + 3], ids=["a-file-at-a-time", "all-at-once"])
+def test_many_files_are_put_in_their_places_together(tmp_path: Path, count: int) -> None:
+    files = {tmp_path / f"{number % 3}" / f"{number}.md": str(number).encode() for number in range(count)}
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "0.md").write_bytes(b"mine")
+    batch = durable.Batch()
+    batch.add_many(files, only_new=files)
+    assert not any(place.exists() for place in files if place.name != "0.md")
+    assert batch.commit() == [tmp_path / "0" / "0.md"]
+    assert {place.read_bytes() for place in files} == {b"mine", *(str(number).encode() for number in range(1, count))}
+    assert not [place for place in tmp_path.rglob("*") if durable.is_temporary(place.name)]
+
+
+def test_of_many_files_of_which_one_cannot_be_written_none_is_left(tmp_path: Path) -> None:
+    files = {tmp_path / "new" / f"{number}.md": b"x" for number in range(50)} | {tmp_path / ("n" * 300) / "x.md": b"x"}
+    with pytest.raises(StorageError):
+        durable.Batch().add_many(files, only_new=())
+    assert list(tmp_path.iterdir()) == []

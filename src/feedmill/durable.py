@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from feedmill.errors import StorageError
@@ -19,6 +22,8 @@ from feedmill.errors import StorageError
 #: Names of files being written: hidden, and with a suffix that no reader takes for a post or a feed.
 TEMP_PREFIX = ".feedmill-"
 TEMP_SUFFIX = ".tmp"
+#: From so many files on, one syncfs costs less than an fsync for each (measured: a third to a seventh of the time for 1,500 files).
+_WORTH_SYNCFS = 32
 
 
 def is_temporary(name: str) -> bool:
@@ -72,6 +77,11 @@ def stage(target: Path, chunks: Iterable[bytes]) -> Path:
     The permissions are those of an existing file, else the process's default (a link's are 0777 and mean nothing). Nothing is
     left on failure. Raises StorageError.
     """
+    return _write_beside(target, chunks, finish=os.fsync)
+
+
+def _write_beside(target: Path, chunks: Iterable[bytes], *, finish: Callable[[int], object]) -> Path:
+    """As `stage`, but only as durable as `finish` makes the descriptor."""
     with storage(target, doing="write"):
         temporary = target.parent / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -83,12 +93,44 @@ def stage(target: Path, chunks: Iterable[bytes]) -> Path:
                         os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
                 file.writelines(chunks)
                 file.flush()
-                os.fsync(file.fileno())
+                finish(descriptor)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
     return temporary
+
+
+def _leave(descriptor: int) -> None:
+    """What is not made durable file by file is made so by `_sync_file_systems`."""
+
+
+def _sync_file_systems(folders: Collection[Path]) -> None:
+    """Wait until all that was written on the file systems of these folders is on disk. Raises StorageError."""
+    import ctypes  # 5 ms, for long batches alone: the standard library has no syncfs
+
+    library = ctypes.CDLL(None, use_errno=True)
+    devices = {}
+    for folder in folders:
+        with storage(folder, doing="read"):
+            devices[os.stat(folder).st_dev] = folder
+    for folder in devices.values():
+        with storage(folder, doing="fsync"):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                if library.syncfs(descriptor) != 0:
+                    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            finally:
+                os.close(descriptor)
+
+
+@cache
+def _has_honest_syncfs() -> bool:
+    """Linux has told of failed writes in syncfs since 5.8; without that a full disk would go unnoticed."""
+    if sys.platform != "linux":
+        return False
+    release = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return release is not None and (int(release[1]), int(release[2])) >= (5, 8)
 
 
 def sync_folder(folder: Path) -> None:
@@ -142,9 +184,7 @@ class Batch:
     def add(self, target: Path, chunks: Iterable[bytes]) -> os.stat_result:
         """Stage one file and return the status it will have at its place. On failure the whole batch is dropped."""
         try:
-            gained = make_folder(target.parent)
-            self._folders.update(gained)
-            self._made.extend([target.parent, *target.parent.parents][: len(gained)])
+            self._make_folder(target.parent)
             temporary = stage(target, chunks)
         except BaseException:
             self.drop()
@@ -157,6 +197,27 @@ class Batch:
         """Stage a file for a place where nothing may stand when it is committed. On failure the whole batch is dropped."""
         self.add(target, chunks)
         self._only_new.add(target)
+
+    def add_many(self, files: Mapping[Path, bytes], *, only_new: Iterable[Path]) -> None:
+        """Stage files by their places; where `only_new` says so, nothing may stand there. As `add` on failure."""
+        self._only_new.update(only_new)
+        is_long = len(files) >= _WORTH_SYNCFS and _has_honest_syncfs()
+        try:
+            for folder in {target.parent for target in files}:
+                self._make_folder(folder)
+            for target, data in files.items():
+                temporary = _write_beside(target, (data,), finish=_leave if is_long else os.fsync)
+                self._staged.append((temporary, target))
+            if is_long:
+                _sync_file_systems({target.parent for target in files})
+        except BaseException:
+            self.drop()
+            raise
+
+    def _make_folder(self, folder: Path) -> None:
+        gained = make_folder(folder)
+        self._folders.update(gained)
+        self._made.extend([folder, *folder.parents][: len(gained)])
 
     def commit(self) -> list[Path]:
         """Put every staged file into its place and make the names durable. Raises StorageError.

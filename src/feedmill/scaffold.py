@@ -184,7 +184,7 @@ site:
 posts:
   dir: <posts>  ## the folder of the posts, with any folders below it
   categories: <categories>  ## nested (Hexo: [A, B] is A/B) or flat (Jekyll, Hugo, Pelican: A and B)
-  # leading_blank_line: false  ## not used by this version: an empty first line in written posts
+  # leading_blank_line: false  ## true: posts that feedmill writes begin with an empty line
   permalink: <permalink>  ## the address of a post's page, e.g. "{url}{year}/{month}/{day}/{slug}/"
   # It may use {url} {year} {month} {day} {slug} {title} {path} {name} {id} {categories} and any front-matter key.
   # Empty, it is the post's own `link`, and for a post without one "{url}posts/{path}/".
@@ -201,7 +201,7 @@ feeds:
   # overrides:  ## what single categories have of their own
   #   News/World: {title: World, description: From abroad, limit: 20, slug: world, publish: true}
 
-# sync:  ## of this section only state is used by this version
+# sync:  ## how upstream feeds are fetched
 #   state: .feedmill/state.db  ## what feedmill remembers; keep it out of version control
 #   every: 1h  ## how often, unless a source says otherwise: 30m, 1d, "*/30 * * * *", auto
 #   concurrency: 32  ## fetches at once in all
@@ -218,7 +218,7 @@ feeds:
 #   host: 127.0.0.1  ## where the server listens
 #   port: 8000  ## 0: any free one
 
-# sources:  ## used by this version: name, title and url, for posts with that `source`
+# sources:  ## the upstream feeds; `feedmill add URL` writes them here
 #   - name: example  ## stable, [a-z0-9-]: what is known of the source hangs on it
 #     title: Example  ## for people
 #     url: https://blog.example.org/feed.xml  ## ${NAME} is filled in from the environment

@@ -49,9 +49,12 @@ def _categories(category: str | None) -> tuple[str, ...]:
     if category is None:
         return ()
     try:
-        return tuple(name for name in parse_category_path(category).split("/") if name)
+        names = tuple(name for name in parse_category_path(category).split("/") if name)
+        if not names:
+            raise ValueError("")
     except ValueError as exc:
-        raise ConfigError(f"--category {category!r}: {exc or 'it is no category'}; write it like News/Site") from exc
+        raise ConfigError(f"--category {category!r}: {str(exc) or 'it is no category'}; write it like News/Site") from exc
+    return names
 
 
 def _refuse_known(config: Config, found: Found) -> None:

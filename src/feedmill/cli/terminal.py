@@ -21,8 +21,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 #: With more changed posts, or more sources to fetch, than this a person who waits at a terminal is shown how far it is.
 LONG_WORK = {"fetching": 3}
 _LONG_WORK = 1000
-#: Characters of a line where no terminal says how many there are.
-_WIDE = 200
+#: Characters of a line where no terminal says how many there are: no row is ever cut.
+_WIDE = 1_000_000
 
 
 def config_option(function: Command) -> Command:

@@ -6,9 +6,9 @@ import asyncio
 
 from feedmill.config import Config
 from feedmill.consumer.cage import Cage
+from feedmill.consumer.crossing import document_from_json
 from feedmill.consumer.discover import FeedLink
 from feedmill.consumer.fetch import Request as FetchRequest
-from feedmill.consumer.reading import document_from_json
 from feedmill.consumer.subscribe import Found, find_feed
 from feedmill.consumer.surroundings import Surroundings, open_client
 from feedmill.consumer.sync import READ_TASK

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 
 from slugify import slugify
@@ -71,6 +72,7 @@ def finish_pictures(body: str, proxy: str) -> str:
     return _PICTURE_TAG.sub(lambda found: _picture_tag(found[1], found[2], proxy), body)
 
 
+@lru_cache(maxsize=512)  # a page's pictures repeat: the same icon, the same smile
 def _picture_tag(name: str, written: str, proxy: str) -> str:
     attributes = read_attributes(written)
     if proxy:

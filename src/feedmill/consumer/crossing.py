@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,10 +16,14 @@ _DATES = ("published", "updated")
 
 def document_to_json(document: FeedDocument) -> dict[str, Any]:
     """Return `document` as values that JSON has; dates as seconds since 1970."""
-    values = asdict(document)
+    # Not asdict() of the whole: it copies every text of every entry, for nothing.
+    values: dict[str, Any] = {item.name: getattr(document, item.name) for item in fields(document)}
     values["entries"] = [_entry_to_json(entry) for entry in document.entries]
     values["known"] = list(document.known)
-    values["hints"] |= {"skip_hours": sorted(document.hints.skip_hours), "skip_days": sorted(document.hints.skip_days)}
+    values["hints"] = asdict(document.hints) | {
+        "skip_hours": sorted(document.hints.skip_hours),
+        "skip_days": sorted(document.hints.skip_days),
+    }
     return values
 
 

@@ -9,7 +9,7 @@ and one that carries the article's guid and source is adopted.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -92,11 +92,15 @@ class Deliverer:
             now=now,
         )
 
-    def _write(self, files: Iterable[_File]) -> Collection[Path]:
+    def _write(self, files: Sequence[_File]) -> Collection[Path]:
+        """Put the files in their places; return the places where something else had come to stand."""
+        if not files:
+            return ()
         batch = Batch()
-        for file in files:
-            target = self._posts / file.article.path
-            (batch.add if file.standing else batch.add_new)(target, (file.data,))
+        places = {self._posts / file.article.path: file for file in files}
+        batch.add_many(
+            {place: file.data for place, file in places.items()}, only_new=[place for place, file in places.items() if not file.standing]
+        )
         return set(batch.commit())
 
     def _files(self, delivery: Delivery, now: int) -> list[_File]:

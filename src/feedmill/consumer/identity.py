@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from feedmill.model import Entry
 from feedmill.posts.ids import name_based
 from feedmill.state.ledger import Article
-from feedmill.text import one_line, plain_text
+from feedmill.text import one_line
 
 #: Shorter texts (in characters) are no alias: they repeat ("Comments", a picture without words).
 LEAST_TEXT = 200
@@ -30,6 +30,8 @@ _CONSTANT = 3
 _TRACKING = re.compile(
     r"(?:utm_[^=&]*|fbclid|gclid|dclid|msclkid|yclid|mc_cid|mc_eid|igshid|spm|_hsenc|_hsmi|mkt_tok|ref_src|source_from|at_medium|at_campaign)(?:=|$)"
 )
+# What clean HTML has beside words: tags, whose attributes hold no `>`, and white space.
+_NO_WORDS = re.compile(r"<[^>]*>|\s+")
 _ADDRESS = re.compile(r"https?://(?:www\.)?([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.IGNORECASE | re.DOTALL)
 
 
@@ -88,7 +90,7 @@ class Aliases:
 
 def text_alias(body: str) -> str:
     """Return the digest of the words of an HTML body; "" where they are too few to tell it from others."""
-    words = plain_text(body)
+    words = _NO_WORDS.sub("", body)
     return digest(words) if len(words) >= LEAST_TEXT else ""
 
 

@@ -236,6 +236,7 @@ def _write_out_markup(entry: etree._Element) -> None:
         if name in _PERSONS:
             _shorten_person(child)
         if not len(child):
+            _gather(child)
             continue
         if name not in _TEXTS or (name == "content" and "/mrss" in str(child.tag)):
             _write_out_markup(child)
@@ -252,6 +253,16 @@ def _is_unused(tag: str) -> bool:
 
 def _is_xml(media_type: str) -> bool:
     return media_type.endswith(("+xml", "/xml")) and media_type != "application/xhtml+xml"
+
+
+def _gather(element: etree._Element) -> None:
+    """Write an escaped text as CDATA: expat gives every `&lt;` to feedparser as a piece of its own, a line of CDATA as one.
+
+    (Measured: 640 pieces for 3 kB of escaped HTML, half of feedparser's time.)
+    """
+    text = element.text
+    if text and ("<" in text or "&" in text) and "]]>" not in text and "\r" not in text:
+        element.text = etree.CDATA(text)
 
 
 def _write_out(element: etree._Element) -> None:
@@ -271,6 +282,7 @@ def _write_out(element: etree._Element) -> None:
         element.remove(rest)
     element.text = html.removeprefix("<div>").removesuffix("</div>")
     element.set("type", "html")
+    _gather(element)
 
 
 def _calm_frame(root: etree._Element) -> None:

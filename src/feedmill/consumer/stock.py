@@ -63,9 +63,12 @@ class _StockTaking:
 
     def run(self) -> Stock:
         posts = self._config.posts_dir
-        if not self._is_dry and not posts.exists() and not self._ledger.posts():
-            make_folder(posts)
-        listing = list_posts(posts)
+        if posts.exists() or self._ledger.posts():
+            listing = list_posts(posts)
+        else:
+            listing = Listing()
+            if not self._is_dry:
+                make_folder(posts)
         if not self._ledger.is_built():
             self._rebuild(listing)
         tombstones = load_tombstones(posts)

@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 from feedmill.config import Config, SourceConfig
 from feedmill.consumer import remember
 from feedmill.consumer.cage import Cage
+from feedmill.consumer.crossing import document_from_json
 from feedmill.consumer.desk import Desk, Done, Job
 from feedmill.consumer.fetch import Request as FetchRequest
 from feedmill.consumer.freshness import retry_after
-from feedmill.consumer.reading import document_from_json
 from feedmill.consumer.remember import Timing, address_of, validators_for
 from feedmill.consumer.schedule import is_due
 from feedmill.consumer.selection import choose
