@@ -21,6 +21,7 @@ _NOT_IN_URL = re.compile(r'[\s\\<>"\x00-\x1f\x7f-\x9f]')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 #: RFC 5646 section 2.1 also has room for 4 to 8 letters in front; no such language is registered, and "English" is a mistake.
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
+_OTHER_SCHEMES = frozenset({"data", "feed", "file", "ftp", "gopher", "javascript", "mailto", "sftp", "ws", "wss"})
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _OF_THE_MACHINE = frozenset({"localtime", "posixrules"})
@@ -104,7 +105,8 @@ def _split(text: str) -> SplitResult:
     if not parts.scheme or "//" not in text:
         raise ValueError("it does not begin with https:// or http://")
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"its scheme is {parts.scheme}")
+        # Any other word there may be a part of what was filled in from the environment.
+        raise ValueError(f"its scheme is {parts.scheme if parts.scheme in _OTHER_SCHEMES else 'another one'}")
     if not host:
         raise ValueError("it has no host")
     if not _HOST_OF_URL.fullmatch(host) or ".." in host or host.startswith("."):

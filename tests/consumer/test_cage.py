@@ -476,7 +476,7 @@ def test_broken_children_cost_only_their_own_documents(tasks: str) -> None:
 def test_other_documents_go_on_while_one_hangs(tasks: str) -> None:
     async def scene() -> None:
         async with cage(2) as caged:
-            hanging = asyncio.create_task(caged.run(f"{tasks}:sleep", {"seconds": 1.0, "name": "late"}, b""))
+            hanging = asyncio.create_task(caged.run(f"{tasks}:sleep", {"seconds": 2.5, "name": "late"}, b""))
             await asyncio.sleep(0)
             for number in range(20):
                 assert (await caged.run(f"{tasks}:echo", {"n": number}, b""))[0] == {"n": number}

@@ -14,7 +14,7 @@ import pytest
 from feedmill.config import SourceConfig
 from feedmill.consumer.compose import compose
 from feedmill.consumer.decide import decide, updated_date
-from feedmill.consumer.identity import fold_title, normal_link, slug
+from feedmill.consumer.links import fold_title, normal_link, slug
 from feedmill.consumer.reading import read_document
 from feedmill.model import FeedDocument
 from feedmill.posts.record import from_epoch

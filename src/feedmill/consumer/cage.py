@@ -22,6 +22,8 @@ from feedmill.errors import UpstreamError
 
 #: More children than this do not make a machine faster; each holds some 30 MB.
 MAX_CHILDREN = 4
+#: How long work waits before another child is started for it, in seconds.
+_PATIENCE = 0.5
 #: A child has this long to start, however busy the machine is.
 _START = timedelta(seconds=60)
 #: And this long to be gone once it has closed its pipe.
@@ -169,7 +171,10 @@ class Cage:
         self._size = size or min(cores(), MAX_CHILDREN)
         self._limits = limits
         self._preload = tuple(preload)
-        self._slots = asyncio.Semaphore(self._size)
+        #: How many children may be at work now, and a semaphore of so many slots.
+        self._room = 1
+        self._slots = asyncio.Semaphore(self._room)
+        self._growing: asyncio.TimerHandle | None = None
         self._children: set[_Child] = set()
         self._starting = 0
         self._idle: list[_Child] = []
@@ -184,20 +189,40 @@ class Cage:
     async def __aexit__(self, *_: object) -> None:
         """End all children at once; runs that are not done fail."""
         self._is_closed = True
+        if self._growing:
+            self._growing.cancel()
         for child in self._children:
             child.kill()
-        for _slot in range(self._size):
+        for _slot in range(self._room):
             await self._slots.acquire()  # until no run is left that holds a child
         for child in tuple(self._idle):
             self._retire(child)
         await asyncio.gather(*self._ending)
 
-    async def warm(self) -> None:
-        """Start all children now and wait until they are ready. Raises UpstreamError when one cannot be started."""
-        outcomes = await asyncio.gather(*(self._warm_one() for _ in range(self._size)), return_exceptions=True)
+    async def warm(self, children: int | None = None) -> None:
+        """Start so many children now (None: all) and wait until they are ready. Raises UpstreamError when one cannot be started."""
+        wanted = self._size if children is None else min(children, self._size)
+        while self._room < wanted:
+            self._grow()
+        outcomes = await asyncio.gather(*(self._warm_one() for _ in range(wanted)), return_exceptions=True)
         for outcome in outcomes:
             if outcome is not None:
                 raise outcome
+
+    def _want_more(self) -> None:
+        """Let another child start when work has waited for a while: starting one takes as long as reading many documents."""
+        if self._slots.locked() and self._room < self._size and self._growing is None:
+            self._growing = asyncio.get_running_loop().call_later(_PATIENCE, self._grow_if_busy)
+
+    def _grow_if_busy(self) -> None:
+        self._growing = None
+        if self._slots.locked() and not self._is_closed:
+            self._grow()
+            self._want_more()
+
+    def _grow(self) -> None:
+        self._room += 1
+        self._slots.release()
 
     async def _warm_one(self) -> None:
         async with self._slots:
@@ -214,6 +239,7 @@ class Cage:
         if not task.startswith("feedmill."):
             raise ValueError(f"{task} is no task of feedmill")
         request = to_json([task, dict(arguments)])
+        self._want_more()
         async with self._slots:
             child = await self._take()
             try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from feedmill.consumer.identity import fold_title, is_page, normal_link
+from feedmill.consumer.links import fold_title, is_page, normal_link
 
 #: What two entries may share: its kind ("guid", "link", "title") and its text, a link and a title as they are compared.
 Key = tuple[str, str]

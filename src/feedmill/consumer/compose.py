@@ -12,9 +12,10 @@ from slugify import slugify
 
 from feedmill.config import SourceConfig
 from feedmill.model import Entry, Post
-from feedmill.posts.addresses import read_attributes, write_tag
-from feedmill.posts.meaning import TITLE_LENGTH, picture
+from feedmill.posts.meaning import TITLE_LENGTH
 from feedmill.posts.naming import folder_name
+from feedmill.posts.pictures import picture
+from feedmill.posts.tags import read_attributes, write_tag
 from feedmill.text import one_line, plain_text, shorten
 
 #: Bytes of a title in a file's name.

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from feedmill.configvalues import Keep
-from feedmill.consumer.identity import Aliases, digest, epoch, normal_link, pair
+from feedmill.consumer.identity import Aliases, digest, epoch, pair
+from feedmill.consumer.links import normal_link
 from feedmill.model import Entry, FeedDocument
 from feedmill.state.ledger import DELETED, PLANNED, PRUNED, STORED, Article
 
@@ -95,6 +96,10 @@ class _Deciding:
             key = keys[pairing.double_of.get(index, index)]
             plan.marks[entry.mark] = "" if entry.mark in self._marks else key
         plan.marks.update((mark, "") for mark in self._document.known)
+        if self._document.dropped:
+            plan.skipped.append(
+                (self._document.title or self._name, f"{self._document.dropped:,} older entries of the document were not read")
+            )
         self._keep_within()
         plan.new.sort(key=lambda step: (step.article.posted, step.article.key))
         has_posts = any(article.status != PLANNED for article in self._articles)

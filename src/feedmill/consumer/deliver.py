@@ -87,7 +87,7 @@ class Deliverer:
         self._ledger.settle(
             [row for delivery in deliveries for row in delivery.rows],
             marks={delivery.number: _marks(delivery) for delivery in deliveries if delivery.plan is not None},
-            states={delivery.source.name: delivery.state for delivery in deliveries},
+            states={delivery.source.name: _settled(delivery) for delivery in deliveries},
             held={host: until for delivery in deliveries for host, until in delivery.held.items()},
             now=now,
         )
@@ -245,6 +245,11 @@ class Deliverer:
         except PostError:
             return False
         return found is not None and article.digest != "" and digest_of(found) == article.digest
+
+
+def _settled(delivery: Delivery) -> SourceState:
+    """Return the state to keep: where an entry was left out, the next request asks for the whole document again."""
+    return replace(delivery.state, etag="", last_modified="", body="") if delivery.failed else delivery.state
 
 
 def _marks(delivery: Delivery) -> dict[str, str]:

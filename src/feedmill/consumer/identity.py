@@ -12,12 +12,11 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from urllib.parse import unquote
 
+from feedmill.consumer.links import fold_title, is_page, normal_link, slug
 from feedmill.model import Entry
 from feedmill.posts.ids import name_based
 from feedmill.state.ledger import Article
-from feedmill.text import one_line
 
 #: Shorter texts (in characters) are no alias: they repeat ("Comments", a picture without words).
 LEAST_TEXT = 200
@@ -26,31 +25,8 @@ FLOOD = 3
 #: From so many entries on, one guid and link on all of them are a broken generator's, not editions of one article.
 _CONSTANT = 3
 
-# What campaigns, newsletters and feed services add to an address; it names no other page.
-_TRACKING = re.compile(
-    r"(?:utm_[^=&]*|fbclid|gclid|dclid|msclkid|yclid|mc_cid|mc_eid|igshid|spm|_hsenc|_hsmi|mkt_tok|ref_src|source_from|at_medium|at_campaign)(?:=|$)"
-)
 # What clean HTML has beside words: tags, whose attributes hold no `>`, and white space.
 _NO_WORDS = re.compile(r"<[^>]*>|\s+")
-_ADDRESS = re.compile(r"https?://(?:www\.)?([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.IGNORECASE | re.DOTALL)
-
-
-def normal_link(link: str) -> str:
-    """Return what two spellings of one address share: no scheme, `www.`, trailing slash or tracking parameters; the fragment stays.
-
-    "" for what is no http or https address.
-    """
-    found = _ADDRESS.fullmatch(link)
-    if found is None:
-        return ""
-    host, path, query, fragment = found.groups()
-    kept = [part for part in (query or "")[1:].split("&") if part and not _TRACKING.match(part)]
-    return host.lower() + path.rstrip("/") + ("?" + "&".join(kept) if kept else "") + (fragment or "").rstrip("#")
-
-
-def fold_title(title: str) -> str:
-    """Return a title as it is compared: one line, without regard to case."""
-    return one_line(title).casefold()
 
 
 def digest(*parts: str) -> str:
@@ -92,18 +68,6 @@ def text_alias(body: str) -> str:
     """Return the digest of the words of an HTML body; "" where they are too few to tell it from others."""
     words = _NO_WORDS.sub("", body)
     return digest(words) if len(words) >= LEAST_TEXT else ""
-
-
-def slug(link: str) -> str:
-    """Return the last part of a normalised link's path, "" where it has none."""
-    path = link.partition("#")[0].partition("?")[0]
-    _, slash, last = path.rpartition("/")
-    return unquote(last).casefold() if slash else ""
-
-
-def is_page(link: str) -> bool:
-    """Whether a normalised link can be one article's own: it has a path, a query or a fragment."""
-    return any(mark in link for mark in "/?#")
 
 
 @dataclass(slots=True)

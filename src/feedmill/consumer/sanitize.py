@@ -10,7 +10,7 @@ from html import escape, unescape
 from feedmill.consumer.rawentry import RawEntry, RawMedia, RawText
 from feedmill.model import Entry
 from feedmill.posts.html import clean_html
-from feedmill.posts.meaning import picture as usable_picture
+from feedmill.posts.pictures import picture as usable_picture
 from feedmill.text import clean_text, one_line, plain_text, shorten
 from feedmill.urls import absolute_url
 

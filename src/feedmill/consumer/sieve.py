@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -17,6 +18,7 @@ from lxml import etree
 from feedmill.consumer.clusters import Key, shared_keys, surely_known
 from feedmill.consumer.hints import hints_of_channel
 from feedmill.model import Hints
+from feedmill.posts.dates import parse_date
 
 #: Bytes of a mark: 32 hexadecimal digits.
 MARK_SIZE = 16
@@ -35,6 +37,7 @@ _FEED_NAMESPACES = frozenset(
     }
 )
 _ENTRY_NAMES = frozenset({"item", "entry"})
+_DATES = frozenset({"pubdate", "published", "updated", "issued", "date", "modified"})
 # What may hold markup. feedparser reads inline markup with a state of its own, which `</title>` or `</summary>` inside it breaks.
 # fmt: off
 _TEXTS = frozenset({
@@ -116,12 +119,12 @@ def parse_tree(document: bytes) -> etree._Element:
 
 
 def sieve(root: etree._Element, known: Collection[str], *, limit: int) -> Sieved | None:
-    """Return the feed `root` without the entries that `known` has the marks of and without those beyond `limit`; changes `root`.
+    """Return the feed `root` without the entries that `known` has the marks of, of the newest `limit`; changes `root`.
 
     None where cutting could change how the rest is read: its entries bind namespace prefixes in more than one way.
     """
     entries = list(find_entries(root))
-    read, beyond = entries[:limit], entries[limit:]
+    read, beyond = _newest(entries, limit)
     written = [etree.tostring(entry, encoding="utf-8", with_tail=False) for entry in read]
     if not _are_prefixes_plain(read, written):
         return None
@@ -151,6 +154,20 @@ def sieve(root: etree._Element, known: Collection[str], *, limit: int) -> Sieved
         dropped=len(beyond),
         hints=hints_of_channel(_channel(root)),
     )
+
+
+def _newest(entries: list[etree._Element], limit: int) -> tuple[list[etree._Element], list[etree._Element]]:
+    """Return the `limit` newest entries and the others: the first ones, or the last where the document goes from old to new."""
+    if len(entries) > limit:
+        first, last = _date(entries[0]), _date(entries[-1])
+        if first is not None and last is not None and first < last:
+            return entries[-limit:], entries[:-limit]
+    return entries[:limit], entries[limit:]
+
+
+def _date(entry: etree._Element) -> datetime | None:
+    texts = (child.text for child in entry.iterchildren("*") if str(child.tag).rpartition("}")[2].lower() in _DATES)
+    return next((date for text in texts if (date := parse_date(text or "", UTC))), None)
 
 
 def find_entries(root: etree._Element) -> Iterator[etree._Element]:

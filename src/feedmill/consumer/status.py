@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,9 @@ from feedmill.config import Config, SourceConfig
 from feedmill.consumer.remember import for_source, is_gap_suspected, is_gone, moment
 from feedmill.consumer.selection import choose
 from feedmill.consumer.targets import shown_url
+from feedmill.errors import StorageError
 from feedmill.posts.record import to_epoch
+from feedmill.state.database import Unreadable
 from feedmill.state.ledger import Ledger, SourceState
 
 
@@ -35,16 +38,19 @@ class SourceStatus:
 
 
 def source_statuses(config: Config, names: Sequence[str], *, now: datetime) -> list[SourceStatus]:
-    """Return the status of the sources of these names, all without any. Raises ConfigError for a name that is no source's."""
+    """Return the status of the sources of these names, all without any.
+
+    Raises ConfigError for a name that is no source's, StorageError for a state that cannot be read.
+    """
     sources = choose(config, names)
     states: dict[str, SourceState] = {}
     counts: dict[str, int] = {}
     if config.state_path.exists():
-        ledger = Ledger(config.state_path)
         try:
-            states, counts = ledger.states(), ledger.counts()
-        finally:
-            ledger.close()
+            with contextlib.closing(Ledger(config.state_path)) as ledger:
+                states, counts = ledger.states(), ledger.counts()
+        except Unreadable as exc:
+            raise StorageError(f"{exc}; `feedmill sync` makes it anew from the posts") from exc
     return [_status(source, states.get(source.name, SourceState()), counts.get(source.name, 0), now) for source in sources]
 
 

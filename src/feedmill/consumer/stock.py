@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from feedmill.config import Config
-from feedmill.consumer.identity import fold_title, normal_link
+from feedmill.consumer.links import fold_title, normal_link
 from feedmill.consumer.tombstones import add_tombstones, load_tombstones
 from feedmill.crew import Crew
 from feedmill.durable import make_folder
 from feedmill.errors import StorageError
 from feedmill.posts.catalog import Catalog
 from feedmill.posts.store import Listing, Stamp, list_posts
+from feedmill.state.database import copy_database
 from feedmill.state.ledger import DELETED, STORED, Article, Ledger
 
 logger = logging.getLogger(__name__)
@@ -59,7 +62,8 @@ def take_stock(config: Config, ledger: Ledger, *, is_dry: bool = False) -> Stock
 class _StockTaking:
     def __init__(self, config: Config, ledger: Ledger, *, is_dry: bool) -> None:
         self._config, self._ledger, self._is_dry = config, ledger, is_dry
-        self._known: Mapping[str, tuple[int, Stamp]] = {}
+        #: What the last publish saw; None where nothing was ever published.
+        self._published: Mapping[str, tuple[int, Stamp]] | None = None
 
     def run(self) -> Stock:
         posts = self._config.posts_dir
@@ -115,9 +119,10 @@ class _StockTaking:
     def _refuse_mass_loss(self, deleted: Collection[Article], total: int) -> None:
         """A folder that went with its posts may be a disk that is not mounted; the last publish knows whether that was accepted."""
         posts = self._config.posts_dir
-        gone = [article for article in deleted if not os.path.isdir(posts / os.path.dirname(article.path) if "/" in article.path else "")]
-        if self._known:
-            gone = [article for article in gone if article.path in self._known]
+        is_bare = not any(posts.iterdir())  # as the place where a disk is to be mounted
+        gone = [article for article in deleted if is_bare or not os.path.isdir(posts / os.path.dirname(article.path))]
+        if self._published is not None:
+            gone = [article for article in gone if article.path in self._published]
         if len(gone) * 2 > total:
             raise StorageError(
                 f"{len(gone):,} of {total:,} synced posts are gone from {posts}, with their folders: nothing was changed. "
@@ -139,16 +144,19 @@ class _StockTaking:
         return found
 
     def _from_catalog(self, wanted: Mapping[str, Stamp]) -> Iterable[Synced]:
-        if not self._config.catalog_path.exists() or self._is_dry:
+        path = self._config.catalog_path
+        if not path.exists():
             return
-        catalog = Catalog(self._config.catalog_path)
-        try:
-            self._known = catalog.stamps()
-            files = [known[0] for path, stamp in wanted.items() if (known := self._known.get(path)) and known[1] == stamp]
+        with contextlib.ExitStack() as stack:
+            if self._is_dry:
+                path = copy_database(path, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="feedmill-"))))
+            catalog = stack.enter_context(contextlib.closing(Catalog(path)))
+            stamps = catalog.stamps()
+            if catalog.meta("now") is not None:
+                self._published = stamps
+            files = [known[0] for name, stamp in wanted.items() if (known := stamps.get(name)) and known[1] == stamp]
             for row in catalog.rows(files):
                 yield _synced(row.path, row.record, wanted[row.path])
-        finally:
-            catalog.close()
 
 
 def _synced(path: str, record: str, stamp: Stamp) -> Synced:

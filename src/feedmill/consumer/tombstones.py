@@ -13,7 +13,8 @@ NAME = ".feedmill-deleted"
 
 def load_tombstones(posts: Path) -> frozenset[str]:
     """Return the guids in the file below the folder of posts; none where there is no file. Raises StorageError."""
-    return frozenset(line for line in _read(posts).decode("utf-8", "replace").splitlines() if line)
+    lines = _read(posts).decode("utf-8-sig", "replace").splitlines()
+    return frozenset(guid for line in lines if (guid := one_line(line)))  # editors leave marks and white space
 
 
 def add_tombstones(posts: Path, guids: Iterable[str]) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import unescape
 from itertools import islice
 
+from feedmill.posts.tags import Attributes, read_attributes, write_tag
 from feedmill.urls import WEB_SCHEMES, absolute_url
 
 LINK_SCHEMES = WEB_SCHEMES | {"mailto"}
@@ -40,13 +40,9 @@ _UNFINISHED = re.compile(
     r'|(video|audio|source|track)|(blockquote|del|ins|q)(?=[^>]* cite="))((?: [^>]*)?)>'
 )
 _IFRAME = re.compile(r"<iframe((?: [^>]*)?)>(?:(?!</iframe>).)*+(?:</iframe>)?", re.DOTALL)
-_ATTRIBUTE = re.compile(r' ([a-z\-]+)="([^"]*)"')
-_SPECIAL = re.compile('[&"<>\xa0]')
 _CANDIDATE = re.compile(r"[\s,]*+(\S++)")
 _DESCRIPTOR = re.compile(r"[0-9]+(?:\.[0-9]+)?[wxh](?:\s+[0-9]+h)?")
 _HOST = re.compile(r"https?://([^/]*)/")
-
-Attributes = dict[str, str]
 
 
 def finish_addresses(html: str, *, base: str, embeds: frozenset[str]) -> str:
@@ -175,23 +171,3 @@ def _write_iframe(attributes: Attributes, base: str, embeds: frozenset[str]) -> 
     if "allowfullscreen" in attributes:
         kept["allowfullscreen"] = ""
     return write_tag("iframe", kept | {"sandbox": SANDBOX}) + "</iframe>"
-
-
-def read_attributes(attributes: str) -> Attributes:
-    """Return the attributes of a start tag as nh3 writes them, decoded."""
-    return {name: unescape(value) if "&" in value else value for name, value in _ATTRIBUTE.findall(attributes)}
-
-
-def write_tag(name: str, attributes: Attributes | None) -> str:
-    """Return the start tag, written as nh3 writes it; "" for None."""
-    if attributes is None:
-        return ""
-    written = "".join([f' {key}="{_escape(value)}"' for key, value in attributes.items()])
-    return f"<{name}{written}>"
-
-
-def _escape(value: str) -> str:
-    if not _SPECIAL.search(value):
-        return value
-    value = value.replace("&", "&amp;").replace("\xa0", "&nbsp;").replace('"', "&quot;")
-    return value.replace("<", "&lt;").replace(">", "&gt;")

@@ -11,6 +11,7 @@ from feedmill.model import TRUE_WORDS, CategoryPath, Markup, Post, Value
 from feedmill.posts.dates import date_in_name, parse_date
 from feedmill.posts.fields import Fields
 from feedmill.posts.layout import Layout
+from feedmill.posts.pictures import picture
 from feedmill.text import clean_text, one_line, plain_text
 
 T = TypeVar("T")
@@ -49,14 +50,6 @@ _MARKDOWN_RULE = re.compile(r" {0,3}(?:=+|-+)[ \t]*")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]{0,200})\]\([^()\n]{0,500}\)")
 _MARKDOWN_MARKS = re.compile(r"^[ \t]{0,3}(?:[>#*+-]+[ \t]+|\d{1,3}[.)][ \t]+)+|[*_`~]{1,3}", re.MULTILINE)
 _NAME_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?!\d)[-_ ]*")
-
-# What lazy-loading scripts and broken templates leave where a picture should stand, as the last part of an address; behind a
-# picture proxy's `?` too.
-_NO_PICTURE = re.compile(
-    r"(?:[^?=]*[?=])?(?:undefined|null|none|nan|\[object.*\])"
-    r"|[?=]?(?:lazy[-_]?load(?:ing)?|lazy|loading|loader|blank|placeholder|spacer|transparent|pixel|grey|gray|1x1)"
-    r"(?:[-_.]?\d+(?:x\d+)?)?\.(?:gif|png|svg|jpe?g|webp)(?:[?#].*)?"
-)
 
 
 class Reading:
@@ -135,13 +128,6 @@ def read_categories(value: Value) -> tuple[CategoryPath, ...]:
     else:
         paths = [tuple(_names(value))]
     return tuple(_unique(path for path in paths if path))
-
-
-def picture(address: str) -> str:
-    """Return `address`; "" where it is no picture's but a lazy-loading script's placeholder or a template's `undefined`."""
-    low = address.lower().rstrip("/")
-    is_inline = low.startswith("data:") or "?data:" in low or "=data:" in low
-    return "" if is_inline or _NO_PICTURE.fullmatch(low.rpartition("/")[2]) else address
 
 
 def _author(value: Value) -> str:
