@@ -133,10 +133,25 @@ def test_D3_all_guids_and_links_change_at_once() -> None:
     assert new == {}
 
 
-def test_D3_renamed_articles_of_a_site_that_moved_are_known_by_the_end_of_their_address() -> None:
+def test_D3_renamed_articles_of_a_site_that_moved_are_known_by_date_and_the_end_of_their_address() -> None:
     known = [make_entry(f"https://a.example/blog/p{n}", f"https://a.example/blog/p{n}", f"Title {n}", f"2026-01-0{n}") for n in range(1, 5)]
-    moved = [make_entry(f"https://a.example/x/p{n}", f"https://a.example/x/p{n}", f"Other {n}", f"2026-02-0{n}") for n in range(1, 5)]
+    moved = [make_entry(f"https://b.example/x/p{n}", f"https://b.example/x/p{n}", f"Other {n}", f"2026-01-0{n}") for n in range(1, 5)]
     assert paired(moved, known)[0] == {index: index + 1 for index in range(4)}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda n: make_entry(f"new{n}", f"https://a.example/2/{n}", f"Other {n}", f"2026-02-0{n}"), id="numbered-pages"),
+        pytest.param(lambda n: make_entry(f"new{n}", f"https://a.example/x{n}", f"Title {n}", f"2026-02-0{n}"), id="numbered-titles"),
+        pytest.param(
+            lambda n: make_entry(f"new{n}", f"https://a.example/x{n}", f"Other {n}", f"2026-02-0{n}", f"{LONG_TEXT}{n}"), id="texts"
+        ),
+    ],
+)
+def test_a_window_that_rolled_while_nobody_looked_overwrites_nothing(make) -> None:
+    known = [make_entry(f"old{n}", f"https://a.example/1/{n}", f"Title {n}", f"2026-01-0{n}", f"{LONG_TEXT}{n}") for n in range(1, 6)]
+    assert paired([make(n) for n in range(1, 6)], known)[0] == {}
 
 
 def test_two_new_entries_that_could_be_one_article_are_both_new() -> None:

@@ -24,6 +24,8 @@ LEAST_TEXT = 200
 FLOOD = 3
 #: From so many entries on, one guid and link on all of them are a broken generator's, not editions of one article.
 _CONSTANT = 3
+#: None of these alone tells an article from the next week's, or from the same chapter of another book.
+_WEAK_PAIRS = (("title", "slug"), ("title", "text"), ("slug", "text"), ("slug", "date"), ("text", "date"))
 
 # What clean HTML has beside words: tags, whose attributes hold no `>`, and white space.
 _NO_WORDS = re.compile(r"<[^>]*>|\s+")
@@ -116,7 +118,7 @@ class _Pairing:
         waiting = self._settle(
             waiting, lambda alias: [alias.guid] if alias.guid else [], lambda article: [article.guid] if guids[article.guid] == 1 else []
         )
-        # Most of a known feed without a known guid: it was made anew, and then a title, a text or a slug is enough.
+        # Most of a known feed without a known guid: it was made anew, and then any two things that agree are enough.
         is_flood = len(waiting) >= FLOOD and len(waiting) * 2 > self._total
         waiting = self._settle(waiting, _guid_address, lambda article: _address(article.guid))
         waiting = self._settle(waiting, _page_without_guid, _own_page)
@@ -125,8 +127,8 @@ class _Pairing:
         waiting = self._settle(waiting, _heading, _heading)
         waiting = self._settle(waiting, _nameless, _of_nameless)
         if is_flood:
-            for alias in (_title, _slug, _text):
-                waiting = self._settle(waiting, alias, alias)
+            for two in _WEAK_PAIRS:
+                waiting = self._settle(waiting, _both(*two), _both(*two))
         self._name(waiting)
         return self._result
 
@@ -284,14 +286,16 @@ def _of_nameless(article: Article) -> list[Hashable]:
     return [value for value in (article.date is None and f"title {article.title}" if article.title else "", article.text) if value]
 
 
-def _title(item: Aliases | Article) -> list[Hashable]:
-    return [item.title] if item.title else []
+def _both(one: str, other: str) -> Callable[[Aliases | Article], list[Hashable]]:
+    def alias(item: Aliases | Article) -> list[Hashable]:
+        values = [_weak(item, one), _weak(item, other)]
+        return [] if "" in values or None in values else [tuple(values)]
+
+    return alias
 
 
-def _slug(item: Aliases | Article) -> list[Hashable]:
-    name = item.slug if isinstance(item, Aliases) else slug(item.link)
-    return [name] if name else []
-
-
-def _text(item: Aliases | Article) -> list[Hashable]:
-    return [item.text] if item.text else []
+def _weak(item: Aliases | Article, name: str) -> Hashable:
+    if name == "slug" and isinstance(item, Article):
+        return slug(item.link)
+    value: Hashable = getattr(item, name)
+    return value

@@ -33,10 +33,11 @@ def fold_title(title: str) -> str:
 
 
 def slug(link: str) -> str:
-    """Return the last part of a normalised link's path, "" where it has none."""
+    """Return the last part of a normalised link's path; "" where it has none, or one that every page may have."""
     path = link.partition("#")[0].partition("?")[0]
     _, slash, last = path.rpartition("/")
-    return unquote(last).casefold() if slash else ""
+    name = unquote(last).casefold() if slash else ""
+    return "" if name.partition(".")[0] == "index" else name
 
 
 def is_page(link: str) -> bool:

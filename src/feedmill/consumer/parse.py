@@ -67,7 +67,7 @@ def parse_feed(document: bytes, *, url: str) -> ParsedFeed:
     feed, version = mapping_of(result.get("feed")), str(result.get("version") or "")
     return ParsedFeed(
         version=version,
-        title=_typed_text(feed, "title"),
+        title=_title(feed, is_plain=version.startswith("atom")),
         link=_alternate(feed),
         authors=_authors(feed, is_plain=version.startswith("atom")),
         entries=tuple(result.get("entries") or ()),
@@ -84,7 +84,7 @@ def raw_entry(entry: Mapping[str, Any], *, version: str, url: str) -> RawEntry:
         guid=text_of(entry.get("id")),
         is_permalink=bool(entry.get("guidislink")),
         link=_alternate(entry),
-        title=_typed_text(entry, "title"),
+        title=_title(entry, is_plain=is_plain),
         authors=_authors(entry, is_plain=is_plain) or _authors(mapping_of(entry.get("source")), is_plain=is_plain),
         contents=_bodies(entry.get("content"), url),
         summaries=_bodies([entry.get("summary_detail")], url),
@@ -114,9 +114,11 @@ def _media_type(detail: Mapping[str, Any]) -> str:
     return text_of(detail.get("type")).partition(";")[0].strip().lower()
 
 
-def _typed_text(holder: Mapping[str, Any], name: str) -> RawText:
-    is_html = _media_type(mapping_of(holder.get(f"{name}_detail"))) in _HTML_TYPES
-    return RawText(text_of(holder.get(name)), is_html)
+def _title(holder: Mapping[str, Any], *, is_plain: bool) -> RawText:
+    """Return a title; in RSS it may be HTML, whatever feedparser, which knows safe elements alone, takes it for."""
+    text = text_of(holder.get("title"))
+    is_html = _media_type(mapping_of(holder.get("title_detail"))) in _HTML_TYPES
+    return RawText(text, is_html=True) if is_html else _guessed(text, is_plain=is_plain)
 
 
 def _bodies(details: object, url: str) -> tuple[RawText, ...]:
