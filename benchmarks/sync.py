@@ -122,21 +122,20 @@ class Trial:
     folder: Path
     runs: dict[str, list[Measure]] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
-    _folders: dict[str, int] = field(default_factory=dict)
+    _homes: dict[str, Path] = field(default_factory=dict)
 
     def subscribe(self, consumer: Consumer) -> None:
         """Give the consumer a new folder and its subscriptions.
 
         The old one stays till the end: just after thousands of files were removed, ext4 takes ten times as long to make a file.
         """
-        self._folders[consumer.name] = self._folders.get(consumer.name, 0) + 1
-        home = self._home(consumer)
-        home.mkdir(parents=True)
+        home = Path(tempfile.mkdtemp(prefix=consumer.name.replace(", ", "-").replace(" ", "-") + "-", dir=self.folder))
+        self._homes[consumer.name] = home
         consumer.subscribe(home, self.origin.urls)
 
     def poll(self, consumer: Consumer) -> Measure:
         """Poll once."""
-        home = self._home(consumer)
+        home = self._homes[consumer.name]
         try:
             return measure(consumer.poll(), cwd=home, env=environment(home))
         except subprocess.CalledProcessError as exc:
@@ -146,14 +145,11 @@ class Trial:
         """Poll, keep the measure, and complain unless the poll did the whole work and left `entries` in all."""
         self.origin.answers()
         self.runs.setdefault(consumer.name, []).append(self.poll(consumer))
-        answers, stored = self.origin.answers(), consumer.stored(self._home(consumer))
+        answers, stored = self.origin.answers(), consumer.stored(self._homes[consumer.name])
         if answers != self.work.answers:
             self.complaints.append(f"{consumer.name} was answered {answers}, expected {self.work.answers}")
         if stored != entries:
             self.complaints.append(f"{consumer.name} keeps {stored:,} entries, expected {entries:,}")
-
-    def _home(self, consumer: Consumer) -> Path:
-        return self.folder / f"{consumer.name.replace(', ', '-').replace(' ', '-')}-{self._folders[consumer.name]}"
 
     def series(self) -> list[Series]:
         """The runs but for each consumer's first, which found cold caches."""

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from feedmill.consumer.decide import CHANGE_LIMIT, SyncPlan, beyond_keep, content_digest, decide
+from feedmill.consumer.decide import CHANGE_LIMIT, beyond_keep, content_digest, decide
+from feedmill.consumer.plan import SyncPlan
 from feedmill.state.ledger import DELETED, PLANNED, PRUNED
 from upstream import make_article, make_document, make_entry, moment
 

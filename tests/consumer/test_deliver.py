@@ -12,7 +12,8 @@ import pytest
 
 from feedmill.config import SourceConfig
 from feedmill.consumer.decide import decide
-from feedmill.consumer.deliver import Deliverer, Delivery
+from feedmill.consumer.deliver import Deliverer
+from feedmill.consumer.plan import Delivery
 from feedmill.posts.format import decode
 from feedmill.state.ledger import PLANNED, PRUNED, STORED, Ledger, SourceState
 from sites import Project

@@ -6,12 +6,13 @@ Nothing here touches a file: that a person has edited a post is found by `delive
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from feedmill.configvalues import Keep
-from feedmill.consumer.identity import Aliases, digest, epoch, pair
+from feedmill.consumer.fingerprints import digest
+from feedmill.consumer.identity import Aliases, epoch, pair
 from feedmill.consumer.links import normal_link
+from feedmill.consumer.plan import Step, SyncPlan
 from feedmill.model import Entry, FeedDocument
 from feedmill.state.ledger import DELETED, PLANNED, PRUNED, STORED, Article
 
@@ -20,34 +21,6 @@ CHANGE_LIMIT = 24
 _REST = 7 * 86400
 #: Earlier dates are what a broken clock or an empty field gives: 1970-01-02 in epoch seconds.
 _EARLIEST = 86400
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """An entry and the article that it is, as the ledger will have it; `before` is what the ledger has now."""
-
-    entry: Entry
-    article: Article
-    before: Article | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class SyncPlan:
-    """What a document asks for."""
-
-    #: Posts to write, the oldest first, and posts to rewrite.
-    new: list[Step] = field(default_factory=list)
-    updated: list[Step] = field(default_factory=list)
-    #: Articles of which only the ledger's row changes.
-    noted: list[Article] = field(default_factory=list)
-    #: The key of every mark that is new in the ledger, "" for one that is known.
-    marks: dict[str, str] = field(default_factory=dict)
-    #: Entries that a rule keeps out, as (title or guid, reason).
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    #: Whether the document shares nothing with what was known: entries may have come and gone between two fetches.
-    is_gap: bool = False
-    #: Entries in the document, read or not.
-    entries: int = 0
 
 
 def decide(

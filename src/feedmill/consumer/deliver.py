@@ -9,13 +9,14 @@ and one that carries the article's guid and source is adopted.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from feedmill.config import Config, SourceConfig
 from feedmill.consumer.compose import HASH_LENGTHS, compose, file_name, folder_of, title_of
-from feedmill.consumer.decide import Step, SyncPlan, beyond_keep, updated_date
+from feedmill.consumer.decide import beyond_keep, updated_date
+from feedmill.consumer.plan import Delivery, Step, settle
 from feedmill.durable import Batch, storage
 from feedmill.errors import PostError
 from feedmill.model import Post
@@ -24,28 +25,7 @@ from feedmill.posts.indexing import digest_of
 from feedmill.posts.record import from_epoch
 from feedmill.posts.store import read_post
 from feedmill.posts.writing import encode
-from feedmill.state.ledger import PLANNED, PRUNED, STORED, Article, Ledger, SourceState
-
-
-@dataclass(slots=True, kw_only=True)
-class Delivery:
-    """A source's plan on its way, and what became of it."""
-
-    source: SourceConfig
-    number: int
-    plan: SyncPlan | None
-    #: What is remembered of the source once everything is done.
-    state: SourceState
-    #: Until when this source's host has asked everybody to stay away, by host (epoch seconds).
-    held: Mapping[str, int] = field(default_factory=dict)
-    #: Posts written and rewritten, relative to the folder of posts.
-    new: list[str] = field(default_factory=list)
-    updated: list[str] = field(default_factory=list)
-    #: (title or path, reason) of what was left alone.
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    #: Rows of the ledger that hold when all is done, and keys of articles that were left out.
-    rows: list[Article] = field(default_factory=list)
-    failed: set[str] = field(default_factory=set)
+from feedmill.state.ledger import PLANNED, PRUNED, STORED, Article, Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +52,12 @@ class Deliverer:
     def __init__(self, config: Config, ledger: Ledger) -> None:
         self._config, self._ledger = config, ledger
         self._posts = config.posts_dir
+        #: Where the folders of a batch really are: looked up once each.
+        self._folders: dict[str, str] = {}
 
     def deliver(self, deliveries: Sequence[Delivery], *, now: int) -> None:
         """Carry out the plans of a batch. Raises StorageError: then nothing of it is known, and the next sync does it again."""
+        self._folders.clear()
         files = [file for delivery in deliveries for file in self._files(delivery, now)]
         self._ledger.plan(file.planned for file in files)
         occupied = self._write(files)
@@ -84,13 +67,7 @@ class Deliverer:
                 continue
             file.delivery.rows.append(file.article)
             (file.delivery.new if file.before.status == PLANNED else file.delivery.updated).append(file.article.path)
-        self._ledger.settle(
-            [row for delivery in deliveries for row in delivery.rows],
-            marks={delivery.number: _marks(delivery) for delivery in deliveries if delivery.plan is not None},
-            states={delivery.source.name: _settled(delivery) for delivery in deliveries},
-            held={host: until for delivery in deliveries for host, until in delivery.held.items()},
-            now=now,
-        )
+        settle(self._ledger, deliveries, now=now)
 
     def _write(self, files: Sequence[_File]) -> Collection[Path]:
         """Put the files in their places; return the places where something else had come to stand."""
@@ -201,16 +178,23 @@ class Deliverer:
 
     def _read(self, path: str) -> bytes | None:
         """Return the bytes of a post; None where nothing stands. Raises PostError for what is no post or lies outside the folder."""
-        root = os.path.realpath(self._posts)
-        folder = os.path.realpath(os.path.join(root, os.path.dirname(path)))
-        if not f"{folder}/".startswith(f"{root}/"):
-            raise PostError(f"the folder of {path} is a link out of the folder of posts, and is not followed")
+        folder = self._inside(os.path.dirname(path))
         if os.path.islink(os.path.join(folder, os.path.basename(path))):
             raise PostError(f"{path} is a link, and is not followed")
         try:
             return read_post(str(self._posts), path, limit=MAX_POST_BYTES)
         except FileNotFoundError:
             return None
+
+    def _inside(self, folder: str) -> str:
+        """Return where a folder of posts really is. Raises PostError for one that leads out of the folder of posts."""
+        if folder not in self._folders:
+            root = os.path.realpath(self._posts)
+            found = os.path.realpath(os.path.join(root, folder))
+            if not f"{found}/".startswith(f"{root}/"):
+                raise PostError(f"{folder} is a link out of the folder of posts, and is not followed")
+            self._folders[folder] = found
+        return self._folders[folder]
 
     def _is_of(self, data: bytes, path: str, key: str, source: str) -> bool:
         """Whether the file that stands at a path is the post of this article."""
@@ -245,14 +229,3 @@ class Deliverer:
         except PostError:
             return False
         return found is not None and article.digest != "" and digest_of(found) == article.digest
-
-
-def _settled(delivery: Delivery) -> SourceState:
-    """Return the state to keep: where an entry was left out, the next request asks for the whole document again."""
-    return replace(delivery.state, etag="", last_modified="", body="") if delivery.failed else delivery.state
-
-
-def _marks(delivery: Delivery) -> dict[str, str]:
-    """Return the marks to note: those of entries that were left out stay unknown."""
-    plan = delivery.plan or SyncPlan()
-    return {mark: key for mark, key in plan.marks.items() if key not in delivery.failed}

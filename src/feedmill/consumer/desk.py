@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from feedmill.config import Config, SourceConfig
-from feedmill.consumer.decide import SyncPlan, decide
-from feedmill.consumer.deliver import Deliverer, Delivery
+from feedmill.consumer.plan import Delivery, SyncPlan, settle
 from feedmill.consumer.remember import Reading, Timing, after_failure, after_hold, after_success, is_long_dead
 from feedmill.consumer.schedule import Observed
 from feedmill.consumer.stock import Stock, take_stock
@@ -18,6 +19,9 @@ from feedmill.model import Failed, FeedDocument, Fetched, NotModified
 from feedmill.posts.record import from_epoch
 from feedmill.state.ledger import Article, Ledger, SourceState
 from feedmill.state.lock import writing
+
+if TYPE_CHECKING:
+    from feedmill.consumer.deliver import Deliverer
 
 #: Publication times of so many articles tell how often a source has news.
 _RECENT = 20
@@ -53,7 +57,6 @@ class Desk:
     def __init__(self, config: Config, state_path: Path, *, is_dry: bool) -> None:
         self._config, self._is_dry = config, is_dry
         self._ledger = Ledger(state_path)
-        self._deliverer = Deliverer(config, self._ledger)
         self._stock = Stock(frozenset(), ())
 
     def close(self) -> None:
@@ -62,6 +65,12 @@ class Desk:
 
     def _alone(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if self._is_dry else writing(self._config.lock_path)
+
+    @cached_property
+    def _deliverer(self) -> Deliverer:
+        from feedmill.consumer.deliver import Deliverer  # 40 ms, and most polls bring no document
+
+        return Deliverer(self._config, self._ledger)
 
     def open(self) -> dict[str, SourceState]:
         """Bring the ledger in step with the posts, and return what is remembered of every source. Raises StorageError."""
@@ -86,8 +95,11 @@ class Desk:
         """Do all that is left to do about these sources, in one go. Raises StorageError: then nothing of it is known."""
         with self._alone():
             deliveries = [self._delivery(job) for job in jobs]
-            if not self._is_dry:
-                self._deliverer.deliver(deliveries, now=max(job.timing.epoch for job in jobs))
+            now = max(job.timing.epoch for job in jobs)
+            if any(delivery.plan for delivery in deliveries) and not self._is_dry:
+                self._deliverer.deliver(deliveries, now=now)
+            elif not self._is_dry:
+                settle(self._ledger, deliveries, now=now)
         return [self._done(job, delivery) for job, delivery in zip(jobs, deliveries, strict=True)]
 
     def prune(self, now: int) -> list[str]:
@@ -115,6 +127,8 @@ class Desk:
         return Delivery(source=job.source, number=number, plan=plan, state=state, held=job.held or {})
 
     def _decide(self, job: Job, document: FeedDocument, articles: Sequence[Article], number: int) -> SyncPlan:
+        from feedmill.consumer.decide import decide
+
         return decide(
             document,
             articles,

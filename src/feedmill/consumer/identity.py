@@ -11,8 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
 
+from feedmill.consumer.fingerprints import digest
 from feedmill.consumer.links import fold_title, is_page, normal_link, slug
 from feedmill.model import Entry
 from feedmill.posts.ids import name_based
@@ -29,11 +29,6 @@ _WEAK_PAIRS = (("title", "slug"), ("title", "text"), ("slug", "text"), ("slug", 
 
 # What clean HTML has beside words: tags, whose attributes hold no `>`, and white space.
 _NO_WORDS = re.compile(r"<[^>]*>|\s+")
-
-
-def digest(*parts: str) -> str:
-    """Return the fingerprint of these texts (BLAKE2b, 128 bits, hexadecimal)."""
-    return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def epoch(moment: datetime | None) -> int | None:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from feedmill.config import SourceConfig
 from feedmill.configvalues import Every
-from feedmill.consumer.identity import digest
+from feedmill.consumer.fingerprints import digest
 from feedmill.consumer.schedule import Next, Observed, Pace, plan_failure, plan_success
 from feedmill.consumer.targets import UnfitAddressError, read_target
 from feedmill.model import Failed, Fetched, Hints, NotModified, Result, Validators

@@ -1,0 +1,81 @@
+"""What is to be done about a document, what became of it, and how that is told to the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from feedmill.config import SourceConfig
+from feedmill.model import Entry
+from feedmill.state.ledger import Article, Ledger, SourceState
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An entry and the article that it is, as the ledger will have it; `before` is what the ledger has now."""
+
+    entry: Entry
+    article: Article
+    before: Article | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class SyncPlan:
+    """What a document asks for."""
+
+    #: Posts to write, the oldest first, and posts to rewrite.
+    new: list[Step] = field(default_factory=list)
+    updated: list[Step] = field(default_factory=list)
+    #: Articles of which only the ledger's row changes.
+    noted: list[Article] = field(default_factory=list)
+    #: The key of every mark that is new in the ledger, "" for one that is known.
+    marks: dict[str, str] = field(default_factory=dict)
+    #: Entries that a rule keeps out, as (title or guid, reason).
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    #: Whether the document shares nothing with what was known: entries may have come and gone between two fetches.
+    is_gap: bool = False
+    #: Entries in the document, read or not.
+    entries: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery:
+    """A source's plan on its way, and what became of it."""
+
+    source: SourceConfig
+    number: int
+    plan: SyncPlan | None
+    #: What is remembered of the source once everything is done.
+    state: SourceState
+    #: Until when this source's host has asked everybody to stay away, by host (epoch seconds).
+    held: Mapping[str, int] = field(default_factory=dict)
+    #: Posts written and rewritten, relative to the folder of posts.
+    new: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    #: (title or path, reason) of what was left alone.
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    #: Rows of the ledger that hold when all is done, and keys of articles that were left out.
+    rows: list[Article] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
+
+
+def settle(ledger: Ledger, deliveries: Sequence[Delivery], *, now: int) -> None:
+    """Tell the ledger, in one transaction, that these deliveries are done: articles, marks, validators, schedule. Raises StorageError."""
+    ledger.settle(
+        [row for delivery in deliveries for row in delivery.rows],
+        marks={delivery.number: _marks(delivery) for delivery in deliveries if delivery.plan is not None},
+        states={delivery.source.name: _settled(delivery) for delivery in deliveries},
+        held={host: until for delivery in deliveries for host, until in delivery.held.items()},
+        now=now,
+    )
+
+
+def _settled(delivery: Delivery) -> SourceState:
+    """Return the state to keep: where an entry was left out, the next request asks for the whole document again."""
+    return replace(delivery.state, etag="", last_modified="", body="") if delivery.failed else delivery.state
+
+
+def _marks(delivery: Delivery) -> dict[str, str]:
+    """Return the marks to note: those of entries that were left out stay unknown."""
+    plan = delivery.plan or SyncPlan()
+    return {mark: key for mark, key in plan.marks.items() if key not in delivery.failed}
