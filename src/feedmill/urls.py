@@ -37,13 +37,17 @@ _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 # Underscores and outer hyphens are against RFC 1123, and in use (`a_b.example.com`, `name-.tumblr.com`).
 _HOST = re.compile(r"[a-z0-9_\-]+(?:\.[a-z0-9_\-]+)*+\.?")
+_NUMBER = re.compile("[0-9]{1,20}|0x[0-9a-f]{0,20}")
 _PORT = re.compile("[0-9]{0,5}")
 
 _QUERY = rf"[{_STAYS}?]*+(?:{_ESCAPE}[{_STAYS}?]*+)*+"
 _SEGMENT = _STAYS.removesuffix("/")
 # An address that `encode_url` and `absolute_url` return as it is: nothing to encode, no dot segment to resolve.
 _REST = rf"(?:/(?!\.{{1,2}}(?:[/?#]|\Z))[{_SEGMENT}]*+(?:{_ESCAPE}[{_SEGMENT}]*+)*+)++(?:\?{_QUERY})?+(?:#{_QUERY})?+"
-_FINISHED = re.compile(rf"https?://(?![^/]{{250}})[a-z0-9_\-]++(?:\.[a-z0-9_\-]++)*+(?::[0-9]{{1,4}})?+{_REST}")
+# A last label that begins with a digit may make a number of the host, which is looked at more closely.
+_FINISHED = re.compile(
+    rf"https?://(?![^/]{{250}})(?!(?:[a-z0-9_\-]++\.)*+[0-9])[a-z0-9_\-]++(?:\.[a-z0-9_\-]++)*+(?::[0-9]{{1,4}})?+{_REST}"
+)
 # The same without scheme and host: a reference that only lacks those of its base.
 _ROOTED = re.compile(rf"(?!//){_REST}")
 _REGISTERED_NAME = rf"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|{_ESCAPE})"
@@ -213,7 +217,19 @@ def _encode_host(host: str) -> str:
     except UnicodeError:
         return ""
     host = host.lower()
-    return host if len(host) <= _MAX_HOST + 1 and _HOST.fullmatch(host) else ""
+    return host if len(host) <= _MAX_HOST + 1 and _HOST.fullmatch(host) and _is_fit_number(host) else ""
+
+
+def _is_fit_number(host: str) -> bool:
+    """Whether `host` is no number, or one that stands for an IPv4 address (WHATWG URL 3.5): `example.1` is no host to any browser."""
+    parts = host.removesuffix(".").split(".")
+    if not _NUMBER.fullmatch(parts[-1]):
+        return True
+    try:
+        values = [int(part or "x", 16 if part[:2] == "0x" else 8 if part[:1] == "0" and part != "0" else 10) for part in parts]
+    except ValueError:
+        return False
+    return len(values) <= 4 and all(value < 256 for value in values[:-1]) and values[-1] < 256 ** (5 - len(values))
 
 
 def _punycode(host: str) -> str:

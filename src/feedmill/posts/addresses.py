@@ -32,7 +32,7 @@ _PLAIN = r"A-Za-z0-9\-._~!$'()*+,;=:@"
 _ENCODED = "(?:&amp;|%[0-9A-Fa-f]{2})"
 _PATH = rf"(?:/(?!\.)[{_PLAIN}]*+(?:{_ENCODED}[{_PLAIN}]*+)*+)++"
 _TAIL = rf"[{_PLAIN}/?]*+(?:{_ENCODED}[{_PLAIN}/?]*+)*+"
-_FINISHED = rf"https?://(?![^/]{{250}})[a-z0-9\-]++(?:\.[a-z0-9\-]++)*+{_PATH}(?:\?{_TAIL})?+(?:#{_TAIL})?+"
+_FINISHED = rf"https?://(?![^/]{{250}})(?!(?:[a-z0-9\-]++\.)*+[0-9])[a-z0-9\-]++(?:\.[a-z0-9\-]++)*+{_PATH}(?:\?{_TAIL})?+(?:#{_TAIL})?+"
 _OTHERS = r'(?: (?:align|alt|class|dir|height|hreflang|lang|referrerpolicy|rel|title|width)="[^"]*")*+'
 # Links and pictures that need nothing are most of them: they are passed over without a call.
 _UNFINISHED = re.compile(
