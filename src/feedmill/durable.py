@@ -219,16 +219,19 @@ class Batch:
         self._folders.update(gained)
         self._made.extend([folder, *folder.parents][: len(gained)])
 
-    def commit(self) -> list[Path]:
+    def commit(self, *, spare: Collection[Path] = ()) -> list[Path]:
         """Put every staged file into its place and make the names durable. Raises StorageError.
 
-        Returns the places of `add_new` where something had come to stand: it is left as it is, and the new file is dropped.
+        Returns the places that were left as they are: those of `add_new` where something had come to stand, and those to `spare`.
         """
         occupied: list[Path] = []
         try:
             while self._staged:
                 temporary, target = self._staged[-1]
-                if target not in self._only_new:
+                if target in spare:
+                    os.unlink(temporary)
+                    occupied.append(target)
+                elif target not in self._only_new:
                     with storage(target, doing="replace"):
                         os.replace(temporary, target)
                 elif not _link_new(temporary, target):
@@ -239,7 +242,8 @@ class Batch:
             folders, self._folders = self._folders, set()
             self.drop()
             for folder in sorted(folders):
-                sync_folder(folder)
+                if folder.is_dir():  # one that was made for what failed is gone again
+                    sync_folder(folder)
         return occupied
 
     def drop(self) -> None:

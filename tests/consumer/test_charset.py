@@ -92,3 +92,26 @@ def test_hostile_bytes_take_linear_time(body: bytes) -> None:
     began = time.process_time()
     to_utf8(body, "text/xml; charset=utf-8")
     assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("written", "declared", "text"),
+    [
+        ("gb18030", "gbk", "今天的新闻"),
+        ("big5hkscs", "big5", "恒生指數裏"),
+        ("cp949", "euc-kr", "똠방각하"),
+        ("euc_jis_2004", "euc-jp", "①㈱ニュース"),
+        ("cp932", "x-sjis", "ニュース"),
+    ],
+)
+@pytest.mark.parametrize("rest", [b"", b"\x81"], ids=["whole", "half-a-character"])
+def test_a_declared_encoding_holds_though_a_character_is_cut(written: str, declared: str, text: str, rest: bytes) -> None:
+    body = (text * 20).encode(written) + rest
+    assert to_utf8(b"<rss>" + body, f"text/xml; charset={declared}").decode().startswith(f"<rss>{text}")
+
+
+def test_a_header_that_says_latin_1_of_everything_does_not_beat_what_the_document_is() -> None:
+    header = "text/xml; charset=iso-8859-1"
+    assert "今天" in to_utf8(b'<?xml version="1.0" encoding="gb2312"?><rss>' + ("今天的新闻" * 9).encode("gb18030"), header).decode()
+    assert "今天" in to_utf8(("<rss>" + "今天的新闻" * 9).encode() + b"\xff", header).decode()
+    assert "café" in to_utf8("<rss>café".encode("latin-1"), header).decode()

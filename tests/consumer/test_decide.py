@@ -100,13 +100,21 @@ def test_a_body_that_changes_on_every_fetch_does_not_rewrite_for_ever() -> None:
         entry = make_entry("g1", "https://example.org/1", "One", "2026-01-01", f"<p>{hour}</p>")
         plan = decided(make_document(entry), [article], now=NOW + hour * 3600)
         rewritten += len(plan.updated)
-        article = plan.updated[0].article if plan.updated else plan.noted[0]
+        article = plan.updated[0].article if plan.updated else article
     assert rewritten == CHANGE_LIMIT
 
 
-def test_after_a_week_without_a_change_an_article_is_rewritten_again() -> None:
-    article = make_article(1, ENTRY, changes=CHANGE_LIMIT, changed_at=NOW - 8 * DAY)
+def test_after_a_week_without_a_change_the_count_begins_anew() -> None:
+    article = make_article(1, ENTRY, changes=CHANGE_LIMIT - 1, changed_at=NOW - 8 * DAY)
     assert [step.article.changes for step in decided(make_document(EDITED), [article]).updated] == [1]
+
+
+def test_an_edition_that_was_held_back_is_read_again_and_written_in_its_time() -> None:
+    article = make_article(1, ENTRY, changes=CHANGE_LIMIT, changed_at=NOW - DAY)
+    held = decided(make_document(EDITED), [article])
+    assert (held.updated, held.marks, held.is_waiting) == ([], {}, True)
+    later = decided(make_document(EDITED), [article], now=NOW + 7 * DAY)
+    assert [step.article.changed_at for step in later.updated] == [NOW + 7 * DAY]
 
 
 @pytest.mark.parametrize(

@@ -218,3 +218,25 @@ def test_old_posts_are_removed_for_good_but_not_those_that_a_person_edited(sync:
     assert len(sync.files()) == 3
     assert sync.take(*entries, source=kept).new == []
     assert {article.status for article in sync.ledger.articles("s")} == {STORED, PRUNED}
+
+
+def test_what_a_person_saves_while_a_post_is_rewritten_is_theirs(sync: Sync) -> None:
+    (path,) = sync.take(ENTRY).new
+    file = sync.project.root / "posts" / path
+
+    class Meanwhile(Unsettled):
+        def plan(self, articles) -> None:
+            super().plan(articles)
+            file.write_text(file.read_text().replace("old", "mine"))
+
+        def settle(self, *args: object, **over: object) -> None:
+            self._ledger.settle(*args, **over)
+
+    number = sync.ledger.number("s")
+    marks = sync.ledger.marks("s")
+    plan = decide(make_document(EDITED), sync.ledger.articles("s"), marks=marks, source=(number, "s"), keep=None, tombstones=(), now=NOW)
+    delivery = Delivery(source=SOURCE, number=number, plan=plan, state=SourceState(etag="x"))
+    Deliverer(sync.project.config, Meanwhile(sync.ledger)).deliver([delivery], now=NOW)
+    assert "mine" in file.read_text()
+    assert (delivery.updated, len(delivery.skipped)) == ([], 1)
+    assert sync.ledger.states()["s"].etag == ""

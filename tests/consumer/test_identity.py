@@ -48,6 +48,7 @@ def test_addresses_of_two_pages(link: str, other: str) -> None:
 HOME = "https://example.org/"
 ONE = "https://example.org/one"
 OLD = make_entry("g1", ONE, "One", "2026-01-01", LONG_TEXT)
+TIMED = make_entry("g1", ONE, "One", "2026-01-01T08:15:07", LONG_TEXT)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ OLD = make_entry("g1", ONE, "One", "2026-01-01", LONG_TEXT)
         pytest.param(make_entry("g2", ONE, "One", "2026-02-02"), OLD, id="link-and-title"),
         pytest.param(make_entry("g2", ONE, "Renamed", "2026-01-01"), OLD, id="link-and-date"),
         pytest.param(make_entry("g2", ONE, "Renamed", "2026-02-02", LONG_TEXT), OLD, id="link-and-text"),
-        pytest.param(make_entry("g2", "https://example.org/2", "ONE", "2026-01-01"), OLD, id="title-and-date"),
+        pytest.param(make_entry("g2", "https://example.org/2", "ONE", "2026-01-01T08:15:07"), TIMED, id="title-and-date"),
         pytest.param(make_entry("", ONE, "Renamed"), make_entry("", ONE, "One"), id="link-without-guid"),
         pytest.param(make_entry("", f"{ONE}/?utm_source=x", "A"), make_entry("", "http://www.example.org/one", "B"), id="normalised-link"),
         pytest.param(make_entry("https://a.example/1", "", "x"), make_entry("http://a.example/1/", "", "y"), id="guid-as-an-address"),
@@ -76,6 +77,8 @@ def test_an_entry_is_the_article_that_an_alias_names(entry, known) -> None:
         pytest.param(make_entry("g2", ONE, "Two", "2026-02-02"), OLD, id="one-link-for-every-article"),
         pytest.param(make_entry("", HOME, "Two"), make_entry("", HOME, "One"), id="a-link-to-the-home-page"),
         pytest.param(make_entry("g2", "https://example.org/2", "One", "2026-02-02"), OLD, id="a-title-that-comes-again"),
+        pytest.param(make_entry("g2", "https://example.org/2", "One", "2026-01-01"), OLD, id="one-title-twice-on-a-day-without-a-clock"),
+        pytest.param(make_entry("", ONE, "B", "2026-01-02"), make_entry("", ONE, "A", "2026-01-01"), id="a-page-of-today"),
         pytest.param(make_entry("g2", "https://example.org/2", "Two", "2026-02-02", LONG_TEXT), OLD, id="a-text-that-comes-again"),
     ],
 )
@@ -124,9 +127,13 @@ def test_D2_an_entry_without_guid_and_link_has_a_key_that_hangs_on_its_title_and
 
 
 def test_D3_all_guids_and_links_change_at_once() -> None:
-    known = [make_entry(f"http://old.example/{n}.html", f"http://old.example/{n}.html", f"Title {n}", f"2026-01-0{n}") for n in range(1, 8)]
+    known = [
+        make_entry(f"http://old.example/{n}.html", f"http://old.example/{n}.html", f"Title {n}", f"2026-01-0{n}", f"{LONG_TEXT}{n}")
+        for n in range(1, 8)
+    ]
     moved = [
-        make_entry(f"https://new.example/{n}.html", f"https://new.example/{n}.html", f"Title {n}", f"2026-03-0{n}") for n in range(1, 8)
+        make_entry(f"https://new.example/{n}.html", f"https://new.example/{n}.html", f"Title {n}", f"2026-03-0{n}", f"{LONG_TEXT}{n}")
+        for n in range(1, 8)
     ]
     pairs, new, _ = paired(moved, known)
     assert pairs == {index: index + 1 for index in range(7)}
@@ -170,3 +177,22 @@ def test_a_known_mark_goes_before_every_alias() -> None:
     known, new, _ = paired(entries, [OLD], marks={OLD.mark: 1})
     assert known == {1: 1}
     assert list(new.values()) == ["g1 https://example.org/new"]
+
+
+def test_a_daily_story_of_the_same_name_is_a_new_one_every_day() -> None:
+    def day(number: int):
+        names = ("morning-briefing", f"a-{number}", f"b-{number}", f"c-{number}")
+        return [
+            make_entry(f"{number}-{name}", f"https://a.example/{number:02}/{name}", name.rstrip("0123456789"), f"2026-05-{number:02}")
+            for name in names
+        ]
+
+    assert paired(day(2), day(1))[0] == {}
+
+
+def test_a_window_that_moves_over_entries_of_one_page_overwrites_nothing() -> None:
+    entries = [make_entry("", "https://a.example/status", f"Incident {n}", f"2026-01-0{n}") for n in range(1, 6)]
+    articles = [make_article(n, entry, key=f"k{n}") for n, entry in enumerate(entries[:3], start=1)]
+    found = pair(entries[1:4], articles, source="s", marks={})
+    assert {index: article.article for index, article in found.known.items()} == {0: 2, 1: 3}
+    assert list(found.new) == [2]

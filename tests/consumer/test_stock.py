@@ -14,7 +14,8 @@ from feedmill.consumer.links import normal_link
 from feedmill.consumer.stock import Stock, take_stock
 from feedmill.consumer.tombstones import NAME
 from feedmill.errors import StorageError
-from feedmill.state.ledger import DELETED, STORED, Article, Ledger
+from feedmill.posts.indexing import digest_of
+from feedmill.state.ledger import DELETED, PLANNED, STORED, Article, Ledger
 from sites import Project, make_post
 
 
@@ -226,8 +227,42 @@ def test_posts_without_a_folder_of_their_own_are_missed_where_nothing_at_all_is_
         file.unlink()
     with pytest.raises(StorageError, match="Is the disk mounted"):
         stock(project, ledger)
-    (project.root / "posts" / "notes.txt").write_text("a person is at work here")
+    (project.root / "posts" / "lost+found").mkdir()
+    with pytest.raises(StorageError, match="Is the disk mounted"):
+        stock(project, ledger)
+    write(project, "mine.md", "urn:mine")
     assert len(stock(project, ledger).tombstones) == 3
+
+
+def test_what_cannot_be_listed_was_not_deleted_by_a_person(project: Project, ledger: Ledger) -> None:
+    write(project, "a.md", "urn:1")
+    hidden = write(project, "b.md", "urn:2")
+    stock(project, ledger)
+    hidden.unlink()
+    hidden.symlink_to("nowhere")  # it stands there and is no post, as in a folder that cannot be read
+    assert stock(project, ledger).tombstones == frozenset()
+    assert not (project.root / "posts" / NAME).exists()
+
+
+def test_a_deletion_in_one_source_is_none_in_another(project: Project, ledger: Ledger) -> None:
+    gone = write(project, "a.md", "1")
+    write(project, "b.md", "urn:other")
+    stock(project, ledger)
+    gone.unlink()
+    found = stock(project, ledger)
+    source = ledger.with_status(DELETED)[0][0]
+    assert found.tombstones_of(source) == {"1"}
+    assert found.tombstones_of("another") == frozenset()
+
+
+def test_a_post_that_a_crash_left_half_noted_is_taken_over(project: Project, ledger: Ledger) -> None:
+    file = write(project, "a.md", "urn:1")
+    stock(project, ledger)
+    ((_, article),) = ledger.with_status(STORED)
+    ledger.revise([article._replace(status=PLANNED, planned=digest_of(file.read_bytes()), digest="")])
+    stock(project, ledger)
+    ((_, after),) = ledger.with_status(STORED)
+    assert (after.digest, after.planned) == (digest_of(file.read_bytes()), "")
 
 
 @pytest.mark.parametrize("is_dry", [True, False], ids=["dry", "real"])

@@ -228,3 +228,11 @@ def test_a_source_under_a_new_address_begins_anew_and_doubles_nothing(up: Synced
     up.__class__ = type("Moved", (Synced,), {"config_text": property(lambda self: text)})
     assert up.sync().new == 1
     assert not up.origin.requests("/moved.xml")[0].has("if-none-match")
+
+
+def test_an_edition_that_upstream_takes_back_is_written_again(up: Synced) -> None:
+    up.serve(items(1, 2), rss(rss_item(1, title="Wrong"), rss_item(2)), items(1, 2))
+    up.sync()
+    up.again()
+    assert up.again().updated == 1
+    assert set(up.posts) == {"Title 1", "Title 2"}

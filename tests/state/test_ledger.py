@@ -97,3 +97,15 @@ def test_a_new_ledger_is_not_built_until_it_was_made_from_the_posts(ledger: Ledg
     ledger.rebuild({"s": [ARTICLE], "t": [ARTICLE]})
     assert ledger.is_built()
     assert [len(ledger.articles(name)) for name in ("s", "t")] == [1, 1]
+
+
+def test_the_mark_of_an_edition_that_was_taken_back_is_forgotten_with_the_next(ledger: Ledger) -> None:
+    settle(ledger, ARTICLE, marks={"first": "g1"})
+    settle(ledger, marks={"second": "g1"})
+    assert list(ledger.marks("s")) == ["second"]
+
+
+def test_a_shorter_hold_never_undoes_a_longer_one(ledger: Ledger) -> None:
+    settle(ledger, held={"example.org": NOW + 9000})
+    settle(ledger, held={"example.org": NOW + 60})
+    assert ledger.held_hosts(NOW) == {"example.org": NOW + 9000}

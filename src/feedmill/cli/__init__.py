@@ -23,7 +23,7 @@ from feedmill.errors import FeedmillError
 def feedmill(context: click.Context, config_path: str) -> None:
     """Keeps a folder of posts and the world's feeds in step.
 
-    Exit status: 0 done, 1 problems (with --strict, or found by check), 2 usage or configuration, 3 storage.
+    Exit status: 0 done, 1 problems (with --strict, found by check, or when every source failed), 2 usage or configuration, 3 storage.
     """
     context.obj = config_path
 

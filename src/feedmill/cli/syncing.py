@@ -11,6 +11,7 @@ import click
 
 from feedmill.cli.publishing import print_published, publish_json, run_publish
 from feedmill.cli.terminal import count, load, print_json, print_table, progress_bar, safe, say
+from feedmill.errors import FeedmillError
 
 if TYPE_CHECKING:
     from feedmill.consumer.syncreport import SourceReport, SyncReport
@@ -39,11 +40,14 @@ def sync(config_path: str, names: tuple[str, ...], *, force: bool, no_publish: b
         report = run(config, Request(names, is_forced=force, is_dry=dry_run), progress=progress)
     for source in report.sources:
         _say_notes(source)
-    published = None
+    published, failure = None, None
     if not no_publish and not dry_run:
         from feedmill.producer.publish import Request as PublishRequest
 
-        published = run_publish(config, PublishRequest())
+        try:
+            published = run_publish(config, PublishRequest())
+        except FeedmillError as exc:
+            failure = exc  # what was synced is said all the same
     if as_json:
         shown = publish_json(published) if published else None
         print_json({"sources": [_source_json(source) for source in report.sources], "pruned": list(report.pruned), "published": shown})
@@ -51,11 +55,15 @@ def sync(config_path: str, names: tuple[str, ...], *, force: bool, no_publish: b
         _print_synced(report, verb="would store" if dry_run else "stored")
         if published:
             print_published(published, verb="wrote")
+    if failure:
+        raise failure
     if report.is_in_vain:
         sys.exit(1)
 
 
 def _say_notes(source: SourceReport) -> None:
+    if source.is_asked and source.error:
+        say(f"{source.name}: {source.result}: {safe(source.error)}")
     for what, why in source.notes[:_NOTES]:
         say(f"{source.name}: {safe(what)}: {safe(why)}")
     if len(source.notes) > _NOTES:

@@ -32,14 +32,20 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]*")
 # fmt: off
 _KNOWN = frozenset({
     "utf-8", "utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be", "utf-32-le", "gb18030", "big5", "big5hkscs", "euc_jp",
-    "cp932", "iso2022_jp", "euc_kr", "cp949", "koi8-r", "koi8-u", "mac-roman", "tis-620", "cp866", "cp874",
+    "cp932", "iso2022_jp", "euc_kr", "cp949", "euc_jis_2004", "koi8-r", "koi8-u", "mac-roman", "tis-620", "cp866", "cp874",
 })
 # fmt: on
 _KNOWN_FAMILIES = re.compile(r"iso8859-\d{1,2}|cp125[0-8]")
 # What is declared as the first is nearly always written in the second, which holds all of it (WHATWG Encoding §4.2).
-_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "shift_jis": "cp932"}
+_WIDER = {
+    "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs", "euc_kr": "cp949", "euc_jp": "euc_jis_2004", "shift_jis": "cp932",
+    "iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254",
+}  # fmt: skip
+_MULTIBYTE = frozenset({"gb18030", "big5hkscs", "cp949", "euc_jis_2004", "cp932", "iso2022_jp"})
 
 _SAMPLE = 65_536
+#: One character in so many may be broken in a document that is in the encoding that it declares.
+_FEW = 50
 _ODD_BYTES = "feedmill-odd-bytes"
 _IDEOGRAPHS = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
@@ -63,10 +69,23 @@ def to_utf8(body: bytes, content_type: str = "") -> bytes:
         return body if "iso2022_jp" not in declared else _encode(body.decode("iso2022_jp", "replace"))
     if _is_utf8(body):
         return body
-    for name in declared:
-        if name != "utf-8" and (text := _decoded(body, name)) is not None:
-            return _encode(text)
-    return _encode(_guessed(body))
+    return _encode(_as_declared(body, [name for name in declared if name != "utf-8"]))
+
+
+def _as_declared(body: bytes, declared: list[str]) -> str:
+    """Return the text of `body`, which is not UTF-8. What can be wrong goes first: any bytes at all are fine Windows-1252."""
+    multibyte = [name for name in declared if name in _MULTIBYTE]
+    for name in multibyte:
+        text = body.decode(name, "replace")  # half a character, where a text was cut, garbles that character and no other
+        if text.count("\ufffd") * _FEW <= len(_BEYOND_ASCII.findall(text)) + 2 * _FEW:
+            return text
+    if not _is_nearly_utf8(body):
+        for name in declared:
+            if (text_or_none := _decoded(body, name)) is not None:
+                return text_or_none
+        if multibyte and "gb18030" not in multibyte:
+            return body.decode(multibyte[0], "replace")
+    return _guessed(body)
 
 
 def _declared(body: bytes, content_type: str) -> list[str]:
@@ -81,7 +100,7 @@ def _known_codec(name: str) -> str:
     if not _NAME.fullmatch(name):
         return ""
     try:
-        found = codecs.lookup(name).name
+        found = codecs.lookup(name.lower().removeprefix("x-")).name
     except (LookupError, ValueError):
         return ""
     found = _WIDER.get(found, found)
@@ -106,9 +125,7 @@ def _decoded(body: bytes, name: str) -> str | None:
 
 def _guessed(body: bytes) -> str:
     """Return the text of bytes that are not what they claim: UTF-8 with a few odd bytes, Chinese, or Western European."""
-    sample = body[:_SAMPLE].decode("utf-8", "replace")
-    odd = sample.count("\ufffd")
-    if odd * 4 <= len(_BEYOND_ASCII.findall(sample)):
+    if _is_nearly_utf8(body):
         return body.decode("utf-8", _ODD_BYTES)
     chinese = _decoded(body, "gb18030")
     if chinese is not None:
@@ -116,6 +133,11 @@ def _guessed(body: bytes) -> str:
         if 2 * len(_IDEOGRAPHS.findall(chinese[:_SAMPLE])) > len(beyond):
             return chinese
     return body.decode("cp1252", "replace")
+
+
+def _is_nearly_utf8(body: bytes) -> bool:
+    sample = body[:_SAMPLE].decode("utf-8", "replace")
+    return sample.count("\ufffd") * 4 <= len(_BEYOND_ASCII.findall(sample))
 
 
 def _encode(text: str) -> bytes:

@@ -66,6 +66,9 @@ class Attempt:
             raise DroppedError from exc
 
 
+_LOCAL_NAME = re.compile(r"(?:.*\.)?(?:localhost|local|internal|home\.arpa)\.?", re.IGNORECASE)
+
+
 class Route:
     """The way out: straight to the host behind the guard, or through the one proxy that the config names."""
 
@@ -90,6 +93,8 @@ class Route:
                 raise RefusedAddressError(refusal)
             return [literal]
         if self._proxy is not None:
+            if _LOCAL_NAME.fullmatch(host):
+                raise RefusedAddressError(f"{host} is a name inside a network, which is not asked of a proxy")
             return []
         found = await self.resolver.resolve(host, port, family=socket.AF_UNSPEC)
         return [result["host"] for result in found]

@@ -55,6 +55,8 @@ class _Deciding:
         self._document, self._articles, self._marks = document, articles, marks
         self._number, self._name = source
         self._keep, self._tombstones, self._now = keep, tombstones, now
+        #: Marks of editions that are to be read again.
+        self._waiting: set[str] = set()
         self._plan = SyncPlan(entries=len(document.entries) + len(document.known))
 
     def run(self) -> SyncPlan:
@@ -66,6 +68,8 @@ class _Deciding:
         for index, key in pairing.new.items():
             self._new(entries[index], pairing.aliases[index], key)
         for index, entry in enumerate(entries):
+            if entry.mark in self._waiting:
+                continue
             key = keys[pairing.double_of.get(index, index)]
             plan.marks[entry.mark] = "" if entry.mark in self._marks else key
         plan.marks.update((mark, "") for mark in self._document.known)
@@ -76,7 +80,8 @@ class _Deciding:
         self._keep_within()
         plan.new.sort(key=lambda step: (step.article.posted, step.article.key))
         has_posts = any(article.status != PLANNED for article in self._articles)
-        plan.is_gap = has_posts and plan.entries > 1 and not pairing.known and not self._document.known
+        plan.has_known = bool(pairing.known or self._document.known)
+        plan.is_gap = has_posts and plan.entries > 1 and not plan.has_known
         return plan
 
     def _known(self, entry: Entry, alias: Aliases, article: Article) -> None:
@@ -86,20 +91,21 @@ class _Deciding:
             self._note(article, seen)
         elif article.status == PLANNED:
             self._plan.new.append(Step(entry, seen._replace(content=content), article))
-        elif article.content in ("", content):
+        elif article.content in ("", content) and not article.planned:  # planned: a crash came between two editions
             self._note(article, seen._replace(content=content))
         else:
             self._changed(entry, article, seen._replace(content=content))
 
     def _changed(self, entry: Entry, article: Article, seen: Article) -> None:
-        changes = 1 if self._now - article.changed_at > _REST else article.changes + 1
-        seen = seen._replace(changes=changes, changed_at=self._now)
-        if changes > CHANGE_LIMIT:
-            # The post keeps the content that it has; the count goes on, so that only a rest makes the article whole again.
-            self._note(article, seen._replace(content=article.content))
-            self._skip(entry, f"it changed {changes} times without a week's rest and is rewritten no more until it rests")
+        has_rested = self._now - article.changed_at > _REST
+        changes = 1 if has_rested and article.changes < CHANGE_LIMIT else article.changes + 1
+        if changes > CHANGE_LIMIT and not has_rested:
+            # It stays unknown, so that it is read again, and the edition of then is written.
+            self._waiting.add(entry.mark)
+            self._plan.is_waiting = True
+            self._skip(entry, f"it changed {article.changes} times without a week's rest and is rewritten once a week now")
             return
-        self._plan.updated.append(Step(entry, seen, article))
+        self._plan.updated.append(Step(entry, seen._replace(changes=changes, changed_at=self._now), article))
 
     def _new(self, entry: Entry, alias: Aliases, key: str) -> None:
         upstream = usable_date(entry, self._now)

@@ -63,7 +63,7 @@ class Deliverer:
         occupied = self._write(files)
         for file in files:
             if self._posts / file.article.path in occupied:
-                self._leave(file.delivery, file.article, "another file came to stand in its place")
+                self._leave(file.delivery, file.article, "another file came to stand in its place, or a person has just edited it")
                 continue
             file.delivery.rows.append(file.article)
             (file.delivery.new if file.before.status == PLANNED else file.delivery.updated).append(file.article.path)
@@ -78,7 +78,16 @@ class Deliverer:
         batch.add_many(
             {place: file.data for place, file in places.items()}, only_new=[place for place, file in places.items() if not file.standing]
         )
-        return set(batch.commit())
+        # What a person saved while this was written is theirs.
+        edited = [place for place, file in places.items() if file.standing and not self._stands(file.article.path, file.standing)]
+        return set(batch.commit(spare=edited))
+
+    def _stands(self, path: str, digest: str) -> bool:
+        try:
+            found = self._read(path)
+        except PostError:
+            return False
+        return found is not None and digest_of(found) == digest
 
     def _files(self, delivery: Delivery, now: int) -> list[_File]:
         plan = delivery.plan
@@ -224,8 +233,4 @@ class Deliverer:
         return removed
 
     def _is_ours(self, article: Article) -> bool:
-        try:
-            found = self._read(article.path)
-        except PostError:
-            return False
-        return found is not None and article.digest != "" and digest_of(found) == article.digest
+        return any(self._stands(article.path, digest) for digest in (article.digest, article.planned) if digest)

@@ -102,9 +102,9 @@ class Desk:
                 settle(self._ledger, deliveries, now=now)
         return [self._done(job, delivery) for job, delivery in zip(jobs, deliveries, strict=True)]
 
-    def prune(self, now: int) -> list[str]:
-        """Remove the posts that sources' `keep` has no room for. Returns their paths. Raises StorageError."""
-        kept = [source for source in self._config.sources if source.keep is not None]
+    def prune(self, sources: Sequence[SourceConfig], *, now: int) -> list[str]:
+        """Remove the posts that these sources' `keep` has no room for. Returns their paths. Raises StorageError."""
+        kept = [source for source in sources if source.keep is not None and source.enabled]
         if not kept or self._is_dry:
             return []
         with self._alone():
@@ -135,7 +135,7 @@ class Desk:
             marks=self._ledger.marks(job.source.name),
             source=(number, job.source.name),
             keep=job.source.keep,
-            tombstones=self._stock.tombstones,
+            tombstones=self._stock.tombstones_of(job.source.name),
             now=job.timing.epoch,
         )
 
@@ -157,7 +157,7 @@ def _reading(document: FeedDocument, plan: SyncPlan, articles: Sequence[Article]
     return Reading(
         hints=document.hints,
         observed=Observed(dates=recent, entries=plan.entries, new=new),
-        has_known=new < plan.entries,
+        has_known=plan.has_known,
         is_gap=plan.is_gap,
         is_torn=document.is_torn,
         complaint=document.complaint,

@@ -47,6 +47,9 @@ _TITLE = re.compile(rb"<title[^<>]*>([^<]{0,400})", re.IGNORECASE)
 _FIRST_TAG = re.compile(rb"<([A-Za-z_][\w.\-:]{0,60})")
 _QUOTED = 60
 
+#: Bytes that stand in no document of ours, raw: C0 controls but tab and line ends.
+CONTROLS = bytes(code for code in range(0x20) if code not in b"\t\n\r")
+
 
 def without_forbidden(document: bytes) -> bytes:
     """Return `document` without control characters, noncharacters and references to characters that do not exist.

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from feedmill.consumer.fetch import Client
 from feedmill.consumer.fetch import Request as FetchRequest
 from feedmill.consumer.freshness import retry_after
 from feedmill.consumer.hosts import HostGate
-from feedmill.consumer.remember import Timing, address_of, validators_for
+from feedmill.consumer.remember import Timing, address_of, asked_address, validators_for
 from feedmill.consumer.surroundings import Surroundings
 from feedmill.consumer.syncreport import SourceReport, report_source
 from feedmill.errors import StorageError, UpstreamError
@@ -40,6 +40,8 @@ READ_TASK = "feedmill.consumer.reading:read_task"
 BATCH = 32
 #: How long a batch waits for more, in seconds.
 LINGER = 0.1
+#: Bytes of bodies that may wait for a reader before fetching pauses.
+MAX_WAITING = 64_000_000
 
 
 class AtDesk(Protocol):
@@ -79,6 +81,9 @@ class Round:
         self._cage, self._desk, self._at_desk, self._progress = means.cage, means.desk, means.at_desk, means.progress
         self._door: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._total = self._finished = 0
+        #: Bytes of the bodies that wait for a reader, and whether they are few enough to fetch more.
+        self._bytes, self._calm = 0, asyncio.Event()
+        self._calm.set()
         #: Jobs that are still to come to the door.
         self._expected = 0
 
@@ -122,8 +127,11 @@ class Round:
 
     async def _fetch(self, source: SourceConfig, state: SourceState) -> Job:
         url = address_of(state, source)
+        await self._calm.wait()
         outcome = await self._client.fetch(FetchRequest(url=url, headers=source.headers, validators=validators_for(state, url)))
         if isinstance(outcome, Failed):
+            if outcome.status == 410 and outcome.url != asked_address(url):
+                outcome = replace(outcome, status=404)  # where it redirected to is gone, which is not the source's own word
             return self._job(source, state, outcome, held=self._hold(outcome))
         if not isinstance(outcome, Fetched) or (outcome.is_complete and remember.body_key(outcome.body) == state.body):
             return self._job(source, state, outcome)
@@ -141,7 +149,19 @@ class Round:
             "is_complete": fetched.is_complete,
             "embeds": sorted(self._config.html.embeds),
         }
-        return document_from_json(await self._cage.run(READ_TASK, arguments, fetched.body))
+        self._hold_bytes(len(fetched.body))
+        try:
+            return document_from_json(await self._cage.run(READ_TASK, arguments, fetched.body))
+        finally:
+            self._hold_bytes(-len(fetched.body))
+
+    def _hold_bytes(self, more: int) -> None:
+        """Count the bodies that wait for a reader; while they are many, no further one is fetched."""
+        self._bytes += more
+        if self._bytes > MAX_WAITING:
+            self._calm.clear()
+        else:
+            self._calm.set()
 
     def _hold(self, failure: Failed) -> dict[str, int]:
         """Keep everybody away from a host that asked for it (429 and 503 with Retry-After), in this sync and later ones."""

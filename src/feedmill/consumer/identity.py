@@ -25,7 +25,11 @@ FLOOD = 3
 #: From so many entries on, one guid and link on all of them are a broken generator's, not editions of one article.
 _CONSTANT = 3
 #: None of these alone tells an article from the next week's, or from the same chapter of another book.
-_WEAK_PAIRS = (("title", "slug"), ("title", "text"), ("slug", "text"), ("slug", "date"), ("text", "date"))
+_WEAK_PAIRS = (("title", "text"), ("slug", "text"), ("slug", "date"), ("text", "date"))
+#: Dates of whole half hours are what a feed without a clock gives to everything of a day.
+_ROUND = 1800
+#: A name of so many characters is one article's own.
+_OWN_SLUG = 30
 
 # What clean HTML has beside words: tags, whose attributes hold no `>`, and white space.
 _NO_WORDS = re.compile(r"<[^>]*>|\s+")
@@ -113,17 +117,27 @@ class _Pairing:
         waiting = self._settle(
             waiting, lambda alias: [alias.guid] if alias.guid else [], lambda article: [article.guid] if guids[article.guid] == 1 else []
         )
-        # Most of a known feed without a known guid: it was made anew, and then any two things that agree are enough.
-        is_flood = len(waiting) >= FLOOD and len(waiting) * 2 > self._total
+        flood = len(waiting)
         waiting = self._settle(waiting, _guid_address, lambda article: _address(article.guid))
-        waiting = self._settle(waiting, _page_without_guid, _own_page)
         for also in ("title", "date", "text"):
             waiting = self._settle(waiting, _with_link(also), _with_link(also))
-        waiting = self._settle(waiting, _heading, _heading)
+        pages = Counter(article.link for article in self._articles), Counter(alias.link for alias in self._aliases)
+        waiting = self._settle(
+            waiting,
+            lambda alias: _page_without_guid(alias) if pages[1][alias.link] == 1 else [],
+            lambda article: _own_page(article) if pages[0][article.link] == 1 else [],
+            agree=_is_one_page,
+        )
+        waiting = self._settle(waiting, _heading, _heading, agree=_is_one_heading)
         waiting = self._settle(waiting, _nameless, _of_nameless)
-        if is_flood:
+        if flood >= FLOOD and flood * 2 > self._total:
+            # Most of a known feed without a known guid: it was made anew, and then any two things that agree are enough.
             for two in _WEAK_PAIRS:
                 waiting = self._settle(waiting, _both(*two), _both(*two))
+            # A title may come again every day under the same name; not a long name, nor where most of the others were recognised.
+            is_made_anew = len(waiting) * 2 <= flood
+            named = _both("title", "slug")
+            waiting = self._settle(waiting, named, named, agree=lambda alias, _: is_made_anew or len(alias.slug) >= _OWN_SLUG)
         self._name(waiting)
         return self._result
 
@@ -147,7 +161,7 @@ class _Pairing:
         if alias.guid:
             return (alias.guid, alias.link)
         if is_page(alias.link):
-            return (alias.link, alias.title)
+            return (alias.link, alias.title, alias.date)
         if alias.title and alias.date is not None:
             return (alias.title, alias.date, alias.link)
         return (alias.title, alias.link, alias.text or self._entries[index].body)
@@ -178,9 +192,14 @@ class _Pairing:
         return rest
 
     def _settle(
-        self, waiting: list[int], of_entry: Callable[[Aliases], Iterable[Hashable]], of_article: Callable[[Article], Iterable[Hashable]]
+        self,
+        waiting: list[int],
+        of_entry: Callable[[Aliases], Iterable[Hashable]],
+        of_article: Callable[[Article], Iterable[Hashable]],
+        *,
+        agree: Callable[[Aliases, Article], bool] = lambda *_: True,
     ) -> list[int]:
-        """Pair the entries and articles that an alias joins one to one; return the entries that are left."""
+        """Pair the entries and articles that an alias joins one to one and that `agree`; return the entries that are left."""
         if not waiting or not self._left:
             return waiting
         entries: dict[Hashable, set[int]] = defaultdict(set)
@@ -195,7 +214,9 @@ class _Pairing:
         for alias, found in entries.items():
             if len(found) == len(articles[alias]) == 1:
                 (index,), (number,) = found, articles[alias]
-                if index not in self._result.known and number in self._left:
+                if index in self._result.known or number not in self._left:
+                    continue
+                if agree(self._aliases[index], self._left[number]):
                     self._result.known[index] = self._left.pop(number)
         return [index for index in waiting if index not in self._result.known]
 
@@ -204,8 +225,8 @@ class _Pairing:
         keys = self._keys(alias)
         if alias.guid:
             yield (alias.guid, alias.link)
-            keys = keys[1:]  # the guid alone is a weaker alias, which comes later
-        yield from keys
+        # A guid or a link alone is a weaker alias, which comes later.
+        yield from keys[1:] if alias.guid or is_page(alias.link) else keys
 
     def _keys(self, alias: Aliases) -> list[str]:
         """Return the keys that an article of these aliases may get, the plainest first."""
@@ -266,6 +287,20 @@ def _with_link(also: str) -> Callable[[Aliases | Article], list[Hashable]]:
 
 def _heading(item: Aliases | Article) -> list[Hashable]:
     return [(item.title, item.date)] if item.title and item.date is not None else []
+
+
+def _is_one_page(alias: Aliases, article: Article) -> bool:
+    """A page that shows another title and another date every time is no article's own."""
+    return alias.title == article.title or alias.date is None or article.date is None or alias.date == article.date
+
+
+def _is_one_heading(alias: Aliases, article: Article) -> bool:
+    """Two articles of one title and one day are told apart by their names, where both have them and nothing else agrees."""
+    if alias.date is not None and alias.date % _ROUND:
+        return True
+    has_names = (alias.guid or is_page(alias.link)) and (article.guid or is_page(article.link))
+    is_same = (alias.slug and alias.slug == slug(article.link)) or (alias.text and alias.text == article.text)
+    return bool(not has_names or is_same)
 
 
 def _nameless(alias: Aliases) -> list[Hashable]:

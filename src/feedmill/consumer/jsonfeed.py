@@ -90,7 +90,7 @@ def raw_item(item: Mapping[str, Any]) -> RawEntry:
         title=RawText(text_of(item.get("title"))),
         authors=_authors(item),
         contents=tuple(text for text in contents if text.value),
-        summaries=(summary,) if summary.value else (),
+        summaries=(summary,) if summary.value and not any(text.value for text in contents) else (),
         published=published or updated,
         updated=updated,
         tags=tuple(RawText(text_of(tag)) for tag in tags) if isinstance(tags, list) else (),

@@ -80,14 +80,16 @@ def raw_entry(entry: Mapping[str, Any], *, version: str, url: str) -> RawEntry:
     is_plain = version.startswith("atom")
     published = _date(entry, "published") or _date(entry, "created")
     updated = _date(entry, "updated")
+    contents = _bodies(entry.get("content"), url)
     return RawEntry(
         guid=text_of(entry.get("id")),
         is_permalink=bool(entry.get("guidislink")),
         link=_alternate(entry),
         title=_title(entry, is_plain=is_plain),
         authors=_authors(entry, is_plain=is_plain) or _authors(mapping_of(entry.get("source")), is_plain=is_plain),
-        contents=_bodies(entry.get("content"), url),
-        summaries=_bodies([entry.get("summary_detail")], url),
+        contents=contents,
+        # RSS has no word for which of its texts is the body: the richest is. Atom says it.
+        summaries=() if contents and is_plain else _bodies([entry.get("summary_detail")], url),
         published=published or updated,
         updated=updated,
         tags=tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from feedmill.config import SourceConfig
@@ -34,6 +34,10 @@ class SyncPlan:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     #: Whether the document shares nothing with what was known: entries may have come and gone between two fetches.
     is_gap: bool = False
+    #: Whether at least one entry was known before.
+    has_known: bool = False
+    #: Whether an edition waits for its time: the document is to be asked for whole.
+    is_waiting: bool = False
     #: Entries in the document, read or not.
     entries: int = 0
 
@@ -65,17 +69,27 @@ def settle(ledger: Ledger, deliveries: Sequence[Delivery], *, now: int) -> None:
         [row for delivery in deliveries for row in delivery.rows],
         marks={delivery.number: _marks(delivery) for delivery in deliveries if delivery.plan is not None},
         states={delivery.source.name: _settled(delivery) for delivery in deliveries},
-        held={host: until for delivery in deliveries for host, until in delivery.held.items()},
+        held=_longest(delivery.held for delivery in deliveries),
         now=now,
     )
 
 
 def _settled(delivery: Delivery) -> SourceState:
     """Return the state to keep: where an entry was left out, the next request asks for the whole document again."""
-    return replace(delivery.state, etag="", last_modified="", body="") if delivery.failed else delivery.state
+    is_open = bool(delivery.failed) or (delivery.plan is not None and delivery.plan.is_waiting)
+    return replace(delivery.state, etag="", last_modified="", body="") if is_open else delivery.state
 
 
 def _marks(delivery: Delivery) -> dict[str, str]:
     """Return the marks to note: those of entries that were left out stay unknown."""
     plan = delivery.plan or SyncPlan()
     return {mark: key for mark, key in plan.marks.items() if key not in delivery.failed}
+
+
+def _longest(holds: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return until when each host is left alone: the longest wish counts."""
+    longest: dict[str, int] = {}
+    for hold in holds:
+        for host, until in hold.items():
+            longest[host] = max(until, longest.get(host, 0))
+    return longest

@@ -6,7 +6,7 @@ feedparser's tolerant parser whole, and its known entries are dropped afterwards
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from feedmill.consumer.charset import to_utf8
 from feedmill.consumer.clusters import surely_known
 from feedmill.consumer.crossing import document_from_json, document_to_json
 from feedmill.consumer.feedtext import (
+    CONTROLS,
     FEED_ROOT,
     GUARD,
     has_doctype,
@@ -81,12 +82,13 @@ def read_document(
     Raises UpstreamError with one line that says what the document is, when it cannot be read as a feed.
     """
     request = _Request(url, known, embeds, limit)
-    document = without_forbidden(to_utf8(body, content_type)) if body else b""
-    begin = document[:4_096].lstrip()[:1] or document.lstrip()[:1]
+    document = to_utf8(body, content_type) if body else b""
+    begin = document[:4_096].translate(None, CONTROLS).lstrip()[:1] or document.translate(None, CONTROLS).lstrip()[:1]
     if not begin:
         raise UpstreamError("empty: nothing came but white space")
     if begin == b"{" or (begin == b"[" and not FEED_ROOT.search(document)):  # a server's notice may stand before a feed
-        return _read_json(document, request, is_complete=is_complete)
+        return _read_json(document.translate(None, CONTROLS), request, is_complete=is_complete)
+    document = without_forbidden(document)
     refuse_what_is_no_feed(document)
     refuse_declarations(document)
     if has_doctype(document):
@@ -207,12 +209,21 @@ def _read_whole(document: bytes, request: _Request) -> FeedDocument:
     return replace(read, known=known, dropped=dropped, complaint=complaint, hints=hints_of_text(document))
 
 
+def _newest(items: Sequence[Mapping[str, Any]], limit: int) -> Sequence[Mapping[str, Any]]:
+    """Return the `limit` newest items: the first ones, or the last where the document goes from old to new."""
+    if len(items) > limit:
+        first, last = raw_item(items[0]).published, raw_item(items[-1]).published
+        if first is not None and last is not None and first < last:
+            return items[-limit:]
+    return items[:limit]
+
+
 def _read_json(document: bytes, request: _Request, *, is_complete: bool) -> FeedDocument:
     try:
         feed = parse_json_feed(document)
     except UpstreamError as exc:
         raise exc if is_complete else UpstreamError("truncated: JSON that ends before its end") from exc
-    items = feed.items[: request.limit]
+    items = _newest(feed.items, request.limit)
     if not is_complete:
         items = items[:-1]
         if not items:

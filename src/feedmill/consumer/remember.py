@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from hashlib import blake2b
@@ -85,9 +84,15 @@ def _kept_address(url: str, source: SourceConfig) -> str:
 
 
 def _hidden(url: str) -> str:
-    with contextlib.suppress(UnfitAddressError):  # such a one is never asked
-        url = read_target(url).text
-    return f"#{address_key(url)}"
+    return f"#{address_key(asked_address(url))}"
+
+
+def asked_address(url: str) -> str:
+    """Return an address as it stands in requests and outcomes: encoded, without user and fragment."""
+    try:
+        return read_target(url).text
+    except UnfitAddressError:
+        return url  # such a one is never asked
 
 
 def after_success(

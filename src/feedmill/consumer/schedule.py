@@ -137,7 +137,10 @@ def plan_success(  # noqa: PLR0913 - every one of them decides
     """
     now = now.astimezone(UTC)
     fresh, fresh_rule = fresh_for(answer.headers, now=now), freshness_rule(answer.headers)
-    if fresh is None and isinstance(answer, NotModified):  # a 304 need not repeat what holds on (RFC 9110 §15.4.5)
+    if isinstance(answer, NotModified) and (
+        fresh is None or (pace.fresh_rule.startswith("Cache-Control") and "cache-control" not in answer.headers)
+    ):
+        # A 304 need not repeat what holds on (RFC 9110 §15.4.5), and `max-age` goes before its `Expires` (RFC 9111 §5.3).
         fresh, fresh_rule = pace.fresh_for, pace.fresh_rule
     pace = Pace(
         fresh_for=fresh,

@@ -13,7 +13,7 @@ from feedmill.consumer.selection import choose
 from feedmill.consumer.targets import shown_url
 from feedmill.errors import StorageError
 from feedmill.posts.record import to_epoch
-from feedmill.state.database import Unreadable
+from feedmill.state.database import Unreadable, open_database
 from feedmill.state.ledger import Ledger, SourceState
 
 
@@ -47,7 +47,7 @@ def source_statuses(config: Config, names: Sequence[str], *, now: datetime) -> l
     counts: dict[str, int] = {}
     if config.state_path.exists():
         try:
-            with contextlib.closing(Ledger(config.state_path)) as ledger:
+            with contextlib.closing(Ledger(config.state_path, open_database)) as ledger:
                 states, counts = ledger.states(), ledger.counts()
         except Unreadable as exc:
             raise StorageError(f"{exc}; `feedmill sync` makes it anew from the posts") from exc

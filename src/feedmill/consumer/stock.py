@@ -8,7 +8,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,11 +17,13 @@ from feedmill.consumer.links import fold_title, normal_link
 from feedmill.consumer.tombstones import add_tombstones, load_tombstones
 from feedmill.crew import Crew
 from feedmill.durable import make_folder
-from feedmill.errors import StorageError
+from feedmill.errors import PostError, StorageError
 from feedmill.posts.catalog import Catalog
-from feedmill.posts.store import Listing, Stamp, list_posts
+from feedmill.posts.format import MAX_POST_BYTES
+from feedmill.posts.indexing import digest_of
+from feedmill.posts.store import Listing, Stamp, list_posts, read_post
 from feedmill.state.database import copy_database
-from feedmill.state.ledger import DELETED, STORED, Article, Ledger
+from feedmill.state.ledger import DELETED, PLANNED, STORED, Article, Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +50,13 @@ class Stock:
     tombstones: frozenset[str]
     #: Files that a killed writer left behind.
     leftovers: tuple[Path, ...]
+    #: The sources whose posts the ledger knows to be deleted, by key.
+    deleted: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def tombstones_of(self, source: str) -> frozenset[str]:
+        """Return the keys that never come back in a source: a line that another source's deletion explains is not its own."""
+        others = {key for key, sources in self.deleted.items() if source not in sources}
+        return self.tombstones - others
 
 
 def take_stock(config: Config, ledger: Ledger, *, is_dry: bool = False) -> Stock:
@@ -76,13 +85,32 @@ class _StockTaking:
         if not self._ledger.is_built():
             self._rebuild(listing)
         tombstones = load_tombstones(posts)
-        missing = {path for path, status in self._ledger.posts().items() if status == STORED} - listing.stamps.keys()
+        self._finish_planned(listing)
+        missing = {path for path in self._ledger.posts() if path not in listing.stamps and _is_gone(posts / path)}
         if missing:
             tombstones |= self._account_for(missing, listing)
         back = [article for _, article in self._ledger.with_status(DELETED) if article.key not in tombstones]
         if back:
             self._ledger.forget(back)
-        return Stock(tombstones, tuple(listing.leftovers))
+        explained: dict[str, set[str]] = {}
+        for source, article in self._ledger.with_status(DELETED):
+            explained.setdefault(article.key, set()).add(source)
+        return Stock(tombstones, tuple(listing.leftovers), explained)
+
+    def _finish_planned(self, listing: Listing) -> None:
+        """Take over posts that were written just before a crash: their entries may never come again."""
+        done = []
+        for _, article in self._ledger.with_status(PLANNED):
+            if article.path in listing.stamps:
+                with contextlib.suppress(PostError, FileNotFoundError):
+                    found = digest_of(read_post(str(self._config.posts_dir), article.path, limit=MAX_POST_BYTES))
+                    is_ours = found in (article.planned, article.digest)
+                    # Without its content it is compared with the entry's, should that come again.
+                    done.append(
+                        article._replace(status=STORED, digest=found if is_ours else "", planned="", content="-" if is_ours else "")
+                    )
+        if done:
+            self._ledger.revise(done)
 
     def _rebuild(self, listing: Listing) -> None:
         """Make the ledger's articles from the posts: each counts as edited by a person, for nobody knows better."""
@@ -109,19 +137,21 @@ class _StockTaking:
                 followed.append(article._replace(path=path))
             elif article.status == STORED:
                 deleted.append(article)
-        self._refuse_mass_loss(deleted, len(there))
+        self._refuse_mass_loss(deleted, len(there), listing)
         keys = frozenset(article.key for article in deleted)
         if not self._is_dry:
             add_tombstones(self._config.posts_dir, sorted(keys))
         self._ledger.revise([*followed, *(article._replace(status=DELETED) for article in deleted)])
         return keys
 
-    def _refuse_mass_loss(self, deleted: Collection[Article], total: int) -> None:
+    def _refuse_mass_loss(self, deleted: Collection[Article], total: int, listing: Listing) -> None:
         """A folder that went with its posts may be a disk that is not mounted; the last publish knows whether that was accepted."""
         posts = self._config.posts_dir
-        is_bare = not any(posts.iterdir())  # as the place where a disk is to be mounted
-        gone = [article for article in deleted if is_bare or not os.path.isdir(posts / os.path.dirname(article.path))]
-        if self._published is not None:
+        is_bare = not listing.stamps  # as the place where a disk is to be mounted
+        folders = ((article, os.path.dirname(article.path)) for article in deleted)
+        gone = [article for article, folder in folders if (not os.path.isdir(posts / folder) if folder else is_bare)]
+        # A publish has accepted what it no longer knows; of a folder without any post it must have known none at all.
+        if self._published is not None and not (is_bare and self._published):
             gone = [article for article in gone if article.path in self._published]
         if len(gone) * 2 > total:
             raise StorageError(
@@ -157,6 +187,17 @@ class _StockTaking:
             files = [known[0] for name, stamp in wanted.items() if (known := stamps.get(name)) and known[1] == stamp]
             for row in catalog.rows(files):
                 yield _synced(row.path, row.record, wanted[row.path])
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether nothing stands at a path: a folder that cannot be read is no proof of that."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _synced(path: str, record: str, stamp: Stamp) -> Synced:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from feedmill.consumer.discover import FeedLink, guessed_addresses, without_feed_scheme
+from feedmill.consumer.targets import shown_url
 from feedmill.errors import ConfigError, UpstreamError
 from feedmill.model import Failed, FeedDocument, Fetched, FetchOutcome, NotModified
 from feedmill.text import one_line, shorten
@@ -18,7 +19,6 @@ MAX_TRIED = 5
 _MAX_REASON = 120
 _MAX_TITLE = 200
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
-_USERINFO = re.compile(r"//[^/?#]*@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +84,12 @@ def typed_addresses(url: str) -> tuple[str, ...]:
     scheme = _SCHEME.match(typed)
     if scheme is not None and scheme[1].lower() not in ("http", "https"):
         raise ConfigError(
-            f"{_shown(typed)} is no web address: it begins with {scheme[1]}://; name one that begins with https:// or http://"
+            f"{shown_url(typed)} is no web address: it begins with {scheme[1]}://; name one that begins with https:// or http://"
         )
     addresses = [typed] if scheme else [f"https://{typed.removeprefix('//')}", f"http://{typed.removeprefix('//')}"]
     encoded = tuple(encoded for address in addresses if (encoded := encode_url(address)))
     if not encoded:
-        raise ConfigError(f'"{_shown(typed)}" is no web address; name one such as https://blog.example.org/')
+        raise ConfigError(f'"{shown_url(typed)}" is no web address; name one such as https://blog.example.org/')
     return encoded
 
 
@@ -126,10 +126,4 @@ class _Search:
 
     def told(self) -> str:
         """Return what was tried and what each said, on one line and without passwords."""
-        return "; ".join(f"{_shown(place)}: {shorten(one_line(reason), _MAX_REASON)}" for place, reason in self.said.items())
-
-
-def _shown(address: str) -> str:
-    """Return an address without user, password and query: those may be secret."""
-    place, mark, _ = _USERINFO.sub("//", one_line(address)).partition("?")
-    return shorten(place, _MAX_TITLE) + ("?…" if mark else "")
+        return "; ".join(f"{shown_url(place)}: {shorten(one_line(reason), _MAX_REASON)}" for place, reason in self.said.items())

@@ -94,7 +94,7 @@ class _Sync:
             now = self._around.now()
             asked = [(source, state) for source, state in found if self._is_asked(source, state, now)]
             reports = {report.name: report for report in await self._fetch(asked, stack)}
-            pruned = await self._at_desk(lambda: self._desk.prune(to_epoch(self._around.now())))
+            pruned = await self._at_desk(lambda: self._desk.prune(self._sources, now=to_epoch(self._around.now())))
         return SyncReport(tuple(reports.get(source.name) or _unasked(source, state) for source, state in found), tuple(pruned))
 
     async def _at_desk(self, work: Callable[[], T], /) -> T:

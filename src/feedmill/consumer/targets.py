@@ -91,7 +91,7 @@ def read_target(url: str) -> Target:
     except ValueError:
         encoded = ""
     if not encoded or not target.host:
-        raise UnfitAddressError(f"the address cannot be read: {shown}")
+        raise UnfitAddressError(f"the address cannot be read: {scheme[1]}://…")  # its password may have a slash
     if refusal := port_refusal(target.port) if target.port == 0 else "":
         raise UnfitAddressError(f"{refusal}: {shown}")
     return target

@@ -1,13 +1,14 @@
 """The sync ledger: which upstream articles are known, where their posts are, and how every source is doing.
 
-It is memory of what the posts themselves say (`consumer/rebuild.py` makes it anew from them), and of the schedule.
+It is memory of what the posts themselves say (`consumer/stock.py` makes it anew from them), and of the schedule.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -108,10 +109,10 @@ def state_from_json(text: str) -> SourceState:
 class Ledger:
     """The ledger's tables in state.db. One thread uses one; what a method says is written is durable when it returns."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the database; one that cannot be read is moved aside and begun anew. Raises StorageError."""
+    def __init__(self, path: Path, opener: Callable[[Path, Sequence[str]], sqlite3.Connection] = open_or_rebuild) -> None:
+        """Open or create the database; by default one that cannot be read is moved aside and begun anew. Raises StorageError."""
         self.path = path
-        self._connection = open_or_rebuild(path, MIGRATIONS)
+        self._connection = opener(path, MIGRATIONS)
         self._connection.execute("PRAGMA synchronous=FULL")
         self._inode = os.stat(path).st_ino
 
@@ -220,7 +221,9 @@ class Ledger:
                 "INSERT INTO sources (name, state) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET state=excluded.state",
                 [(name, state_to_json(state)) for name, state in states.items()],
             )
-            self._connection.executemany("INSERT OR REPLACE INTO hosts VALUES (?, ?)", list(held.items()))
+            self._connection.executemany(
+                "INSERT INTO hosts VALUES (?, ?) ON CONFLICT (host) DO UPDATE SET until=max(until, excluded.until)", list(held.items())
+            )
             self._connection.execute("DELETE FROM hosts WHERE until <= ?", (now,))
 
     def _put(self, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -237,6 +240,11 @@ class Ledger:
         rows = [(source, mark, now, source, key) for mark, key in found.items() if key]
         query = "INSERT OR REPLACE INTO marks SELECT ?, ?, article, ? FROM articles WHERE source=? AND key=?"
         self._connection.executemany(query, rows)
+        # An edition that upstream took back must be read again when it comes again.
+        for key in {key for key in found.values() if key}:
+            query = "SELECT mark FROM marks WHERE source=? AND article=(SELECT article FROM articles WHERE source=? AND key=?)"
+            past = [(source, mark) for (mark,) in self._connection.execute(query, (source, source, key)).fetchall() if mark not in found]
+            self._connection.executemany("DELETE FROM marks WHERE source=? AND mark=?", past)
         still = [(now, source, mark, now - _MARK_REFRESH) for mark, key in found.items() if not key]
         self._connection.executemany("UPDATE marks SET seen=? WHERE source=? AND mark=? AND seen < ?", still)
         self._connection.execute("DELETE FROM marks WHERE source=? AND seen < ?", (source, now - MARK_LIFE))
