@@ -240,10 +240,11 @@ class Ledger:
         rows = [(source, mark, now, source, key) for mark, key in found.items() if key]
         query = "INSERT OR REPLACE INTO marks SELECT ?, ?, article, ? FROM articles WHERE source=? AND key=?"
         self._connection.executemany(query, rows)
-        # An edition that upstream took back must be read again when it comes again.
-        for key in {key for key in found.values() if key}:
-            query = "SELECT mark FROM marks WHERE source=? AND article=(SELECT article FROM articles WHERE source=? AND key=?)"
-            past = [(source, mark) for (mark,) in self._connection.execute(query, (source, source, key)).fetchall() if mark not in found]
+        if rows:
+            # An edition that upstream took back must be read again when it comes again.
+            known = dict(self._connection.execute("SELECT mark, article FROM marks WHERE source=?", (source,)).fetchall())
+            renewed = {known[mark] for mark, key in found.items() if key and mark in known}
+            past = [(source, mark) for mark, article in known.items() if article in renewed and mark not in found]
             self._connection.executemany("DELETE FROM marks WHERE source=? AND mark=?", past)
         still = [(now, source, mark, now - _MARK_REFRESH) for mark, key in found.items() if not key]
         self._connection.executemany("UPDATE marks SET seen=? WHERE source=? AND mark=? AND seen < ?", still)
