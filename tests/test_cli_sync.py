@@ -22,7 +22,7 @@ from feedmill.cli.terminal import print_table
 from feedmill.state.lock import writing
 from sites import CONFIG
 from syncing import FEED, Synced, synced
-from upstream import rss, rss_item
+from upstream import items, rss, rss_item
 
 SOURCE_KEYS = ["name", "url", "result", "new", "updated", "skipped", "error", "next_fetch", "next_rule", "notes"]
 STATUS_KEYS = ["name", "url", "enabled", "last_result", "last_fetch", "next_fetch", "next_rule", "failures", "posts", "gap_suspected"]
@@ -35,10 +35,6 @@ def up(tmp_path: Path) -> Iterator[Synced]:
     with synced(tmp_path) as up:
         up.serve(items(1, 2))
         yield up
-
-
-def items(*numbers: int) -> bytes:
-    return rss(*(rss_item(number) for number in numbers))
 
 
 def configure(up: Synced) -> Path:

@@ -76,3 +76,8 @@ def rss_item(number: int, **over: str) -> str:
 def rss(*items: str, head: str = "<title>Upstream</title><link>https://upstream.example.org/</link><description>d</description>") -> bytes:
     """An RSS 2.0 document."""
     return f'<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0"><channel>{head}{"".join(items)}</channel></rss>'.encode()
+
+
+def items(*numbers: int, **over: str) -> bytes:
+    """An RSS document of these items."""
+    return rss(*(rss_item(number, **over) for number in numbers))

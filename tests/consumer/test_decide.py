@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from feedmill.consumer.decide import CHANGE_LIMIT, beyond_keep, content_digest, decide
+from feedmill.consumer.decide import CHANGE_LIMIT, Known, beyond_keep, content_digest, decide
 from feedmill.consumer.plan import SyncPlan
 from feedmill.state.ledger import DELETED, PLANNED, PRUNED
 from upstream import make_article, make_document, make_entry, moment
@@ -18,7 +18,8 @@ EDITED = make_entry("g1", "https://example.org/1", "One", "2026-01-01", "<p>new<
 
 
 def decided(document, articles=(), *, marks=None, keep=None, tombstones=(), now=NOW) -> SyncPlan:
-    return decide(document, articles, marks=marks or {}, source=(1, "s"), keep=keep, tombstones=tombstones, now=now)
+    known = Known(number=1, name="s", articles=articles, marks=marks or {}, keep=keep, tombstones=tombstones)
+    return decide(document, known, now=now)
 
 
 def test_new_entries_are_written_the_oldest_first() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from feedmill.config import SourceConfig
-from feedmill.consumer.decide import decide
+from feedmill.consumer.decide import Known, decide
 from feedmill.consumer.deliver import Deliverer
 from feedmill.consumer.plan import Delivery
 from feedmill.posts.format import decode
@@ -39,15 +39,14 @@ class Sync:
     def take(self, *entries, now: int = NOW, source: SourceConfig | None = None, settle: bool = True) -> Delivery:
         source = source or self.source
         number = self.ledger.number(source.name)
-        plan = decide(
-            make_document(*entries),
-            self.ledger.articles(source.name),
+        known = Known(
+            number=number,
+            name=source.name,
+            articles=self.ledger.articles(source.name),
             marks=self.ledger.marks(source.name),
-            source=(number, source.name),
             keep=source.keep,
-            tombstones=(),
-            now=now,
         )
+        plan = decide(make_document(*entries), known, now=now)
         delivery = Delivery(source=source, number=number, plan=plan, state=SourceState(etag="x"))
         deliverer = Deliverer(self.project.config, self.ledger if settle else Unsettled(self.ledger))
         try:
@@ -233,8 +232,8 @@ def test_what_a_person_saves_while_a_post_is_rewritten_is_theirs(sync: Sync) -> 
             self._ledger.settle(*args, **over)
 
     number = sync.ledger.number("s")
-    marks = sync.ledger.marks("s")
-    plan = decide(make_document(EDITED), sync.ledger.articles("s"), marks=marks, source=(number, "s"), keep=None, tombstones=(), now=NOW)
+    known = Known(number=number, name="s", articles=sync.ledger.articles("s"), marks=sync.ledger.marks("s"))
+    plan = decide(make_document(EDITED), known, now=NOW)
     delivery = Delivery(source=SOURCE, number=number, plan=plan, state=SourceState(etag="x"))
     Deliverer(sync.project.config, Meanwhile(sync.ledger)).deliver([delivery], now=NOW)
     assert "mine" in file.read_text()

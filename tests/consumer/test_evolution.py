@@ -13,7 +13,7 @@ import pytest
 
 from feedmill.config import SourceConfig
 from feedmill.consumer.compose import compose
-from feedmill.consumer.decide import decide, updated_date
+from feedmill.consumer.decide import Known, decide, updated_date
 from feedmill.consumer.links import fold_title, normal_link, slug
 from feedmill.consumer.reading import read_document
 from feedmill.model import FeedDocument
@@ -40,7 +40,8 @@ class Replay:
 
     def take(self, document: FeedDocument) -> None:
         self.now += HOUR
-        plan = decide(document, list(self.articles.values()), marks=self.marks, source=(1, "up"), keep=None, tombstones=(), now=self.now)
+        known = Known(number=1, name="up", articles=list(self.articles.values()), marks=self.marks)
+        plan = decide(document, known, now=self.now)
         for step in plan.new:
             number = step.before.article if step.before else len(self.articles) + 1
             self.articles[step.article.key] = step.article._replace(article=number, status=STORED)

@@ -17,49 +17,11 @@ from lxml import etree
 from faultorigin import Reply
 from feedmill.errors import StorageError
 from feedmill.model import Post
-from hostile import item_of, rss_of
+from hostile import TEXTS, item_of, rss_of
 from siege import ATOM, Case, Siege, besieged, judge_feed
 from sites import make_post
 from syncing import START
 from upstream import LONG_TEXT, rss, rss_item
-
-TEXTS = {
-    "E1-up": "../evil",
-    "E1-absolute": "/etc/passwd",
-    "E1-separator": "a/b\\c",
-    "E1-dots": "..",
-    "E1-dot": ".",
-    "E1-empty": "",
-    "E1-symbols": "?*<>|:\"'",
-    "E2-nul": "a\0b",
-    "E2-newline": "a\nb",
-    "E2-long": "长" * 10_000,
-    "E2-emoji": "💥" * 100,
-    "E2-direction": "abc\u202edcba",
-    "E2-trailing": "name. . ",
-    "E2-option": "-rf",
-    "E2-hidden": ".htaccess",
-    "E2-device": "CON",
-    "E2-device-file": "NUL.txt",
-    "E2-drive": "a:b",
-    "E3-upper": "A",
-    "E3-lower": "a",
-    "E3-composed": "é",
-    "E3-decomposed": "e\u0301",
-    "E6-front-matter": "x\n---\nevil: 1",
-    "E6-end": "---",
-    "E6-dots": "...",
-    "E6-anchor": "&a *a",
-    "E6-tag": "!!python/object/apply:os.system",
-    "E6-directive": "%TAG ! x",
-    "E6-tabs": "\ta\tb\t",
-    "E6-no": "no",
-    "E6-sexagesimal": "1:30",
-    "E6-date": "2024-01-01",
-    "E6-endless": "x" * 300_000,
-    "E7-no-break-space": "title\u00a0",
-    "nunjucks": "{{ 7*7 }} {% raw %}",
-}
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ CONTEXTS = {
         ATOM,
         '<entry xml:base="one/"><id>1</id><link href="a"/><content type="html" xml:base="deep/">&lt;img src="p.png"&gt;</content></entry>',
         '<entry><id>2</id><link href="b"/><content type="html">&lt;img src="p.png"&gt;</content></entry>',
-        '<entry xml:base="/root/"><id>3</id><link href="c"/><summary type="html">&lt;a href="q"&gt;q&lt;/a&gt;</summary></entry>',
+        '<entry xml:base="/top/"><id>3</id><link href="c"/><summary type="html">&lt;a href="q"&gt;q&lt;/a&gt;</summary></entry>',
         '<entry xml:base="javascript:alert(1)"><id>4</id><link href="d"/><content type="html">&lt;img src="p.png"&gt;</content></entry>',
     ),
     "inline markup that ends what it did not begin": (

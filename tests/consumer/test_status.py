@@ -11,7 +11,7 @@ from faultorigin import Reply
 from feedmill.consumer.status import SourceStatus, source_statuses
 from feedmill.errors import ConfigError, StorageError
 from syncing import Synced, synced
-from upstream import rss, rss_item
+from upstream import items
 
 
 @pytest.fixture
@@ -19,10 +19,6 @@ def up(tmp_path: Path) -> Iterator[Synced]:
     with synced(tmp_path) as up:
         up.serve(items(1, 2))
         yield up
-
-
-def items(*numbers: int) -> bytes:
-    return rss(*(rss_item(number) for number in numbers))
 
 
 def statuses(up: Synced, *names: str) -> list[SourceStatus]:

@@ -12,17 +12,13 @@ from faultorigin import Reply
 from feedmill.errors import ConfigError, StorageError
 from feedmill.state.lock import writing
 from syncing import FEED, Synced, synced
-from upstream import rss, rss_item
+from upstream import items, rss, rss_item
 
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Synced]:
     with synced(tmp_path) as up:
         yield up
-
-
-def items(*numbers: int, **over: str) -> bytes:
-    return rss(*(rss_item(number, **over) for number in numbers))
 
 
 def test_new_entries_become_posts(up: Synced) -> None:

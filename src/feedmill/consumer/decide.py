@@ -6,6 +6,7 @@ Nothing here touches a file: that a person has edited a post is found by `delive
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from feedmill.configvalues import Keep
@@ -23,71 +24,62 @@ _REST = 7 * 86400
 _EARLIEST = 86400
 
 
-def decide(
-    document: FeedDocument,
-    articles: Sequence[Article],
-    *,
-    marks: Mapping[str, int],
-    source: tuple[int, str],
-    keep: Keep | None,
-    tombstones: Collection[str],
-    now: int,
-) -> SyncPlan:
-    """Return what `document` asks for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a source before its document is looked at."""
 
-    `articles` and `marks` are all that the ledger knows of the `source` (its number and name), `tombstones` the keys of posts
-    that were removed for good, `now` epoch seconds.
-    """
-    return _Deciding(document, articles, marks, source, keep, tombstones, now).run()
+    #: Its number in the ledger, and its name.
+    number: int
+    name: str
+    #: All that the ledger knows of it: articles, and the article of every mark.
+    articles: Sequence[Article]
+    marks: Mapping[str, int]
+    keep: Keep | None = None
+    #: Keys of posts that were removed for good.
+    tombstones: Collection[str] = ()
+
+
+def decide(document: FeedDocument, known: Known, *, now: int) -> SyncPlan:
+    """Return what `document` asks for; `now` in epoch seconds."""
+    return _Deciding(document, known, now).run()
 
 
 class _Deciding:
-    def __init__(
-        self,
-        document: FeedDocument,
-        articles: Sequence[Article],
-        marks: Mapping[str, int],
-        source: tuple[int, str],
-        keep: Keep | None,
-        tombstones: Collection[str],
-        now: int,
-    ) -> None:
-        self._document, self._articles, self._marks = document, articles, marks
-        self._number, self._name = source
-        self._keep, self._tombstones, self._now = keep, tombstones, now
+    def __init__(self, document: FeedDocument, known: Known, now: int) -> None:
+        self._document, self._known, self._now = document, known, now
         #: Marks of editions that are to be read again.
         self._waiting: set[str] = set()
         self._plan = SyncPlan(entries=len(document.entries) + len(document.known))
 
     def run(self) -> SyncPlan:
         entries, plan = self._document.entries, self._plan
-        pairing = pair(entries, self._articles, source=self._name, marks=self._marks, cut=self._document.known)
+        pairing = pair(entries, self._known.articles, source=self._known.name, marks=self._known.marks, cut=self._document.known)
         keys = {index: article.key for index, article in pairing.known.items()} | pairing.new
         for index, article in pairing.known.items():
-            self._known(entries[index], pairing.aliases[index], article)
+            self._take(entries[index], pairing.aliases[index], article)
         for index, key in pairing.new.items():
             self._new(entries[index], pairing.aliases[index], key)
         for index, entry in enumerate(entries):
             if entry.mark in self._waiting:
                 continue
             key = keys[pairing.double_of.get(index, index)]
-            plan.marks[entry.mark] = "" if entry.mark in self._marks else key
+            plan.marks[entry.mark] = "" if entry.mark in self._known.marks else key
         plan.marks.update((mark, "") for mark in self._document.known)
         if self._document.dropped:
             plan.skipped.append(
-                (self._document.title or self._name, f"{self._document.dropped:,} older entries of the document were not read")
+                (self._document.title or self._known.name, f"{self._document.dropped:,} older entries of the document were not read")
             )
         self._keep_within()
         plan.new.sort(key=lambda step: (step.article.posted, step.article.key))
-        has_posts = any(article.status != PLANNED for article in self._articles)
+        has_posts = any(article.status != PLANNED for article in self._known.articles)
         plan.has_known = bool(pairing.known or self._document.known)
         plan.is_gap = has_posts and plan.entries > 1 and not plan.has_known
         return plan
 
-    def _known(self, entry: Entry, alias: Aliases, article: Article) -> None:
+    def _take(self, entry: Entry, alias: Aliases, article: Article) -> None:
         seen = _as_seen(article, alias)
         content = content_digest(entry)
-        if article.status in (DELETED, PRUNED) or article.key in self._tombstones:
+        if article.status in (DELETED, PRUNED) or article.key in self._known.tombstones:
             self._note(article, seen)
         elif article.status == PLANNED:
             self._plan.new.append(Step(entry, seen._replace(content=content), article))
@@ -111,7 +103,7 @@ class _Deciding:
         upstream = usable_date(entry, self._now)
         article = Article(
             article=0,
-            source=self._number,
+            source=self._known.number,
             key=key,
             guid=alias.guid,
             link=alias.link,
@@ -128,18 +120,18 @@ class _Deciding:
             changes=0,
             changed_at=0,
         )
-        if key in self._tombstones:
+        if key in self._known.tombstones:
             self._plan.noted.append(article._replace(status=DELETED))
         else:
             self._plan.new.append(Step(entry, article))
 
     def _keep_within(self) -> None:
         """Leave out new entries that the source's `keep` would remove at once."""
-        if self._keep is None or not self._plan.new:
+        if self._known.keep is None or not self._plan.new:
             return
-        stored = [article for article in self._articles if article.status == STORED]
+        stored = [article for article in self._known.articles if article.status == STORED]
         wanted = [step.article for step in self._plan.new]
-        late = {article.key for article in beyond_keep([*stored, *wanted], self._keep, now=self._now)}
+        late = {article.key for article in beyond_keep([*stored, *wanted], self._known.keep, now=self._now)}
         for step in self._plan.new:
             if step.article.key in late:
                 self._plan.noted.append(step.article._replace(status=PRUNED))

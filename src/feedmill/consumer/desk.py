@@ -127,17 +127,17 @@ class Desk:
         return Delivery(source=job.source, number=number, plan=plan, state=state, held=job.held or {})
 
     def _decide(self, job: Job, document: FeedDocument, articles: Sequence[Article], number: int) -> SyncPlan:
-        from feedmill.consumer.decide import decide
+        from feedmill.consumer.decide import Known, decide
 
-        return decide(
-            document,
-            articles,
+        known = Known(
+            number=number,
+            name=job.source.name,
+            articles=articles,
             marks=self._ledger.marks(job.source.name),
-            source=(number, job.source.name),
             keep=job.source.keep,
             tombstones=self._stock.tombstones_of(job.source.name),
-            now=job.timing.epoch,
         )
+        return decide(document, known, now=job.timing.epoch)
 
     def _done(self, job: Job, delivery: Delivery) -> Done:
         plan = delivery.plan or SyncPlan()
