@@ -6,6 +6,7 @@ import pytest
 
 from feedmill.consumer.identity import pair
 from feedmill.consumer.links import normal_link
+from feedmill.state.ledger import DELETED
 from upstream import LONG_TEXT, make_article, make_entry
 
 
@@ -196,3 +197,26 @@ def test_a_window_that_moves_over_entries_of_one_page_overwrites_nothing() -> No
     found = pair(entries[1:4], articles, source="s", marks={})
     assert {index: article.article for index, article in found.known.items()} == {0: 2, 1: 3}
     assert list(found.new) == [2]
+
+
+def test_a_constant_guid_names_nothing_after_the_ledger_was_made_from_posts() -> None:
+    entries = [make_entry("g", f"https://example.org/{n}", f"T{n}", f"2026-01-0{n}") for n in range(1, 4)]
+    rebuilt = [make_article(1, entries[0]), make_article(2, entries[1], guid="g https://example.org/2", key="g https://example.org/2")]
+    found = pair([entries[2]], rebuilt, source="s", marks={})
+    assert (found.known, found.new) == ({}, {0: "g https://example.org/3"})
+
+
+def test_entries_without_names_and_with_little_text_keep_their_keys() -> None:
+    entries = [make_entry(body=f"<p>{n}</p>") for n in range(3)]
+    again = [make_entry(body=f"<p>{n}</p>") for n in (2, 0, 1)]
+    first, second = (paired(found, [])[1] for found in (entries, again))
+    assert len(set(first.values())) == 3
+    assert [first[number] for number in (2, 0, 1)] == [second[number] for number in range(3)]
+
+
+def test_a_post_that_was_deleted_takes_no_later_story_of_its_name_with_it() -> None:
+    def day(number: int):
+        return [make_entry(f"{number}-{n}", f"https://a.example/{number}/part-{n}", f"Part {n}", body=f"{LONG_TEXT}{n}") for n in range(4)]
+
+    articles = [make_article(n, entry, status=DELETED) for n, entry in enumerate(day(1), start=1)]
+    assert pair(day(2), articles, source="s", marks={}).known == {}

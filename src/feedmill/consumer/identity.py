@@ -16,7 +16,7 @@ from feedmill.consumer.fingerprints import digest
 from feedmill.consumer.links import fold_title, is_page, normal_link, slug
 from feedmill.model import Entry
 from feedmill.posts.ids import name_based
-from feedmill.state.ledger import Article
+from feedmill.state.ledger import DELETED, PRUNED, Article
 
 #: Shorter texts (in characters) are no alias: they repeat ("Comments", a picture without words).
 LEAST_TEXT = 200
@@ -54,6 +54,8 @@ class Aliases:
     text: str
     #: The last part of the link's path, which survives a move of the site.
     slug: str
+    #: Digest of the body, where nothing better names the entry; "" elsewhere.
+    body: str
 
     @classmethod
     def of(cls, entry: Entry) -> Aliases:
@@ -62,7 +64,8 @@ class Aliases:
         date = epoch(entry.published or entry.updated)
         # As the post will carry it: in front matter a brace's reference is the brace.
         guid = entry.guid.replace("&#123;", "{").replace("&#125;", "}")
-        return cls(guid, link, entry.link, fold_title(entry.title), date, text_alias(entry.body), slug(link))
+        body = "" if guid or is_page(link) else digest(entry.body)
+        return cls(guid, link, entry.link, fold_title(entry.title), date, text_alias(entry.body), slug(link), body)
 
 
 def text_alias(body: str) -> str:
@@ -109,37 +112,49 @@ class _Pairing:
         self._result = Pairing(self._aliases)
 
     def run(self) -> Pairing:
+        """Ask the surest aliases first; what is left in the end is new."""
         members = self._editions()
-        waiting = list(members)
-        waiting = self._take_marked(waiting, members)
+        waiting = self._by_names(self._take_marked(list(members), members))
+        rest = self._by_pages(waiting)
+        if len(waiting) >= FLOOD and len(waiting) * 2 > self._total:
+            rest = self._by_two_things(rest, among=len(waiting))
+        self._name(rest)
+        return self._result
+
+    def _by_names(self, waiting: list[int]) -> list[int]:
+        """By guid and link together, then by a guid that no other article of the source has, alone or with a link."""
         guids = Counter(article.guid for article in self._articles if article.guid)
+        guids.update(article.guid.partition(" ")[0] for article in self._articles if " " in article.guid)
         waiting = self._settle(waiting, self._named, _article_names)
-        waiting = self._settle(
+        return self._settle(
             waiting, lambda alias: [alias.guid] if alias.guid else [], lambda article: [article.guid] if guids[article.guid] == 1 else []
         )
-        flood = len(waiting)
+
+    def _by_pages(self, waiting: list[int]) -> list[int]:
+        """By the page that an entry leads to, with something that agrees or alone, then by what stands over it."""
         waiting = self._settle(waiting, _guid_address, lambda article: _address(article.guid))
         for also in ("title", "date", "text"):
             waiting = self._settle(waiting, _with_link(also), _with_link(also))
-        pages = Counter(article.link for article in self._articles), Counter(alias.link for alias in self._aliases)
+        ours, theirs = Counter(article.link for article in self._articles), Counter(alias.link for alias in self._aliases)
         waiting = self._settle(
             waiting,
-            lambda alias: _page_without_guid(alias) if pages[1][alias.link] == 1 else [],
-            lambda article: _own_page(article) if pages[0][article.link] == 1 else [],
+            lambda alias: _page_without_guid(alias) if theirs[alias.link] == 1 else [],
+            lambda article: _own_page(article) if ours[article.link] == 1 else [],
             agree=_is_one_page,
         )
         waiting = self._settle(waiting, _heading, _heading, agree=_is_one_heading)
-        waiting = self._settle(waiting, _nameless, _of_nameless)
-        if flood >= FLOOD and flood * 2 > self._total:
-            # Most of a known feed without a known guid: it was made anew, and then any two things that agree are enough.
-            for two in _WEAK_PAIRS:
-                waiting = self._settle(waiting, _both(*two), _both(*two))
-            # A title may come again every day under the same name; not a long name, nor where most of the others were recognised.
-            is_made_anew = len(waiting) * 2 <= flood
-            named = _both("title", "slug")
-            waiting = self._settle(waiting, named, named, agree=lambda alias, _: is_made_anew or len(alias.slug) >= _OWN_SLUG)
-        self._name(waiting)
-        return self._result
+        return self._settle(waiting, _nameless, _of_nameless)
+
+    def _by_two_things(self, waiting: list[int], *, among: int) -> list[int]:
+        """Most of a known feed, `among` entries, has no known guid: it was made anew, and then any two things that agree are enough."""
+        for two in _WEAK_PAIRS:
+            waiting = self._settle(waiting, _both(*two), _both(*two), agree=_is_there)
+        # A title may come again every day under the same name; not a long name, nor where most of the others were recognised.
+        is_made_anew = len(waiting) * 2 <= among
+        named = _both("title", "slug")
+        return self._settle(
+            waiting, named, named, agree=lambda alias, known: _is_there(alias, known) and (is_made_anew or len(alias.slug) >= _OWN_SLUG)
+        )
 
     # Entries beside each other
 
@@ -236,8 +251,8 @@ class _Pairing:
         if is_page(alias.link):
             page = alias.page
             return [page, f"{page} {digest(alias.title)[:8]}", f"{page} {digest(alias.title, str(alias.date), alias.text)[:8]}"]
-        heading = [alias.title, str(alias.date)] if alias.title and alias.date is not None else [alias.title, alias.text]
-        return [name_based("entry", self._source, *heading), name_based("entry", self._source, *heading, alias.link, alias.text)]
+        heading = [alias.title, str(alias.date)] if alias.title and alias.date is not None else [alias.title, alias.body]
+        return [name_based("entry", self._source, *heading), name_based("entry", self._source, *heading, alias.link, alias.body)]
 
     def _name(self, waiting: Iterable[int]) -> None:
         """Give every new article the plainest key that no other article of the source has."""
@@ -287,6 +302,11 @@ def _with_link(also: str) -> Callable[[Aliases | Article], list[Hashable]]:
 
 def _heading(item: Aliases | Article) -> list[Hashable]:
     return [(item.title, item.date)] if item.title and item.date is not None else []
+
+
+def _is_there(_: Aliases, article: Article) -> bool:
+    """A post that was removed for good takes no other article with it on weak evidence."""
+    return article.status not in (DELETED, PRUNED)
 
 
 def _is_one_page(alias: Aliases, article: Article) -> bool:
