@@ -11,6 +11,7 @@ import pytest
 from faultorigin import Reply
 from feedmill.errors import ConfigError, StorageError
 from feedmill.state.lock import writing
+from machine import mounted
 from syncing import FEED, Synced, synced
 from upstream import items, rss, rss_item
 
@@ -232,3 +233,22 @@ def test_an_edition_that_upstream_takes_back_is_written_again(up: Synced) -> Non
     up.again()
     assert up.again().updated == 1
     assert set(up.posts) == {"Title 1", "Title 2"}
+
+
+def test_one_folder_that_cannot_be_written_to_stops_no_other_source(tmp_path):
+    """Its own source is tried again soon, and counts no failure: upstream is not to blame."""
+    with synced(tmp_path) as site:
+        site.others = f"  - name: other\n    url: {site.origin.url('/other.xml')}\n    categories: [其他]\n"
+        site.serve(items(1, 2))
+        site.serve(items(3), path="/other.xml")
+        (tmp_path / "posts").mkdir()
+        with mounted(tmp_path / "posts" / "新闻", "ro,size=64k"):
+            with pytest.raises(StorageError, match="新闻"):
+                site.run()
+            assert [path.split("/")[0] for path in site.files] == ["其他"]
+            state = site.state
+        assert (state.last_result, state.failures, state.rule) == ("failed", 0, "its posts cannot be written")
+        assert state.due == int(site.clock.now.timestamp()) + 300
+        site.clock.pass_(minutes=6)
+        report = {source.name: source for source in site.run().sources}
+        assert (report["up"].result, report["up"].new, report["other"].result) == ("ok", 2, "not-due")

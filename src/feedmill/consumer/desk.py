@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from feedmill.config import Config, SourceConfig
 from feedmill.consumer.plan import Delivery, SyncPlan, settle
-from feedmill.consumer.remember import Reading, Timing, after_failure, after_hold, after_success, is_long_dead
+from feedmill.consumer.remember import Reading, Timing, after_failure, after_hold, after_success, after_trouble, is_long_dead
 from feedmill.consumer.schedule import Observed
 from feedmill.consumer.stock import Stock, take_stock
 from feedmill.durable import sweep
@@ -37,6 +38,8 @@ class Job:
     timing: Timing
     document: FeedDocument | None = None
     held: Mapping[str, int] | None = None
+    #: Whether its posts cannot be written: `outcome` says why, and upstream is not to blame.
+    is_trouble: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +61,22 @@ class Desk:
         self._config, self._is_dry = config, is_dry
         self._ledger = Ledger(state_path)
         self._stock = Stock(frozenset(), ())
+        self._hurry = threading.Event()
+
+    def adopt(self, config: Config) -> None:
+        """Go on with another configuration, in which only the sources differ (from any thread)."""
+        self._config = config
+
+    def hurry(self) -> None:
+        """Wait for no other writer from now on: the process is to end (from any thread)."""
+        self._hurry.set()
 
     def close(self) -> None:
         """Let go of the ledger."""
         self._ledger.close()
 
     def _alone(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext() if self._is_dry else writing(self._config.lock_path)
+        return contextlib.nullcontext() if self._is_dry else writing(self._config.lock_path, hurry=self._hurry)
 
     @cached_property
     def _deliverer(self) -> Deliverer:
@@ -113,8 +125,7 @@ class Desk:
     def _delivery(self, job: Job) -> Delivery:
         number, plan = self._ledger.number(job.source.name), None
         if isinstance(job.outcome, Failed):
-            until = job.outcome.held_until
-            state = after_hold(job.state, until) if until else after_failure(job.state, job.outcome, timing=job.timing)
+            state = _after_failing(job, job.outcome)
             if is_long_dead(state, job.timing.epoch):
                 state = replace(state, is_told=True)
         else:
@@ -148,6 +159,14 @@ class Desk:
             skipped=tuple(plan.skipped if self._is_dry else delivery.skipped),
             is_dead=delivery.state.is_told and not job.state.is_told,
         )
+
+
+def _after_failing(job: Job, failure: Failed) -> SourceState:
+    if failure.held_until:
+        return after_hold(job.state, failure.held_until)
+    if job.is_trouble:
+        return after_trouble(job.state, failure.reason, timing=job.timing)
+    return after_failure(job.state, failure, timing=job.timing)
 
 
 def _reading(document: FeedDocument, plan: SyncPlan, articles: Sequence[Article]) -> Reading:

@@ -1,6 +1,6 @@
 """One round of fetching: a task a source that asks, has the document read in the cage, and hands it to the desk, which writes in batches.
 
-What a source does wrong is a value that is recorded; only a failing disk ends a round.
+What a source does wrong is a value that is recorded; only a disk on which nothing can be noted ends a round.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ class Means:
     cage: Cage
     desk: Desk
     at_desk: AtDesk
-    progress: Progress
+    progress: Progress = lambda *_: None
+    #: Hears of every source as soon as it is done, and of its new state.
+    heard: Callable[[SourceReport, SourceState], None] = lambda *_: None
 
 
 class Round:
@@ -78,7 +80,10 @@ class Round:
 
     def __init__(self, means: Means) -> None:
         self._config, self._around, self._client, self._gate = means.config, means.around, means.client, means.gate
-        self._cage, self._desk, self._at_desk, self._progress = means.cage, means.desk, means.at_desk, means.progress
+        self._cage, self._desk, self._at_desk = means.cage, means.desk, means.at_desk
+        self._progress, self._heard = means.progress, means.heard
+        #: What kept a source from being stored while others were; None where nothing did.
+        self.trouble: StorageError | None = None
         self._door: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._total = self._finished = 0
         #: Bytes of the bodies that wait for a reader, and whether they are few enough to fetch more.
@@ -109,8 +114,14 @@ class Round:
         try:
             job = await self._fetch(source, state)
             done = await self._store(job)
-        except (StorageError, Unreadable):
+        except Unreadable:
             raise
+        except StorageError as exc:
+            # One folder that cannot be written to keeps its own sources waiting; where not even that can be noted, the round ends.
+            self.trouble = self.trouble or exc
+            job = replace(self._job(source, state, Failed(reason=str(exc))), is_trouble=True)
+            self._expected += 1
+            done = await self._store(job)
         except Exception as exc:
             # The one border of this kind: a fault of ours in one source neither stops the others nor comes back at once.
             logger.exception("source %s: an error in feedmill itself", source.name)
@@ -123,7 +134,9 @@ class Round:
         if done.is_dead:
             logger.warning("source %s has failed for a week: %s; mend its url, or set `enabled: false`", source.name, done.state.error)
         is_held = isinstance(job.outcome, Failed) and job.outcome.held_until is not None
-        return report_source(source, done.state, "not-due" if is_held else done.state.last_result, done=done)  # type: ignore[arg-type]
+        report = report_source(source, done.state, "not-due" if is_held else done.state.last_result, done=done)  # type: ignore[arg-type]
+        self._heard(report, done.state)
+        return report
 
     async def _fetch(self, source: SourceConfig, state: SourceState) -> Job:
         url = address_of(state, source)
@@ -212,7 +225,7 @@ class Round:
         try:
             results = await self._at_desk(lambda: self._desk.finish(jobs))
         except Exception as exc:
-            if len(waiting) > 1 and not isinstance(exc, StorageError | Unreadable):
+            if len(waiting) > 1 and not isinstance(exc, Unreadable):
                 for one in waiting:  # one of them is at fault: each for itself
                     await self._finish([one])
                 return

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 #: The longest random addition to the time between two starts, as a share of it.
 _JITTER_SHARE = 0.5
+#: So many hosts are known before those that need no manners any more are forgotten.
+_MANY = 1000
 
 
 class HeldHostError(Exception):
@@ -35,6 +37,8 @@ class _Place:
     door: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: On the monotonic clock, in seconds: nobody starts before.
     next_start: float = float("-inf")
+    #: How many wait for their turn here or have it.
+    guests: int = 0
 
 
 class HostGate:
@@ -77,22 +81,38 @@ class HostGate:
         `within` is what bounds all requests together. It is taken last: who waits for a host must not keep others from theirs.
         """
         self._raise_when_held(host)
+        if len(self._places) > _MANY:
+            self._forget()
         place = self._places.setdefault(_key(host), _Place(asyncio.Semaphore(self._per_host)))
         slots = within or asyncio.Semaphore(1)
-        async with place.room:
-            async with place.door:
-                await self._wait(host, place)
-                await slots.acquire()
+        place.guests += 1
+        try:
+            async with place.room:
+                await self._start(host, place, slots)
                 try:
-                    self._raise_when_held(host)
-                except HeldHostError:
+                    yield
+                finally:
                     slots.release()
-                    raise
-                place.next_start = self._monotonic() + self._spacing * (1 + _JITTER_SHARE * self._chance())
+        finally:
+            place.guests -= 1
+
+    async def _start(self, host: str, place: _Place, slots: asyncio.Semaphore) -> None:
+        """Return when the next request to the host may start, with a slot taken. Raises HeldHostError."""
+        async with place.door:
+            await self._wait(host, place)
+            await slots.acquire()
             try:
-                yield
-            finally:
+                self._raise_when_held(host)
+            except HeldHostError:
                 slots.release()
+                raise
+            place.next_start = self._monotonic() + self._spacing * (1 + _JITTER_SHARE * self._chance())
+
+    def _forget(self) -> None:
+        """Forget the hosts that may be asked at once and whose turn nobody waits for: a daemon meets ever new ones."""
+        now, moment = self._monotonic(), self._now()
+        self._places = {key: place for key, place in self._places.items() if place.guests or place.next_start > now}
+        self._held = {key: until for key, until in self._held.items() if until > moment}
 
     async def _wait(self, host: str, place: _Place) -> None:
         self._raise_when_held(host)

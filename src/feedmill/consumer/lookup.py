@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -16,26 +17,52 @@ from feedmill.consumer.guard import Guard, RefusedAddressError
 
 #: How long an answer (or a failure) is used again: long enough for the check and the connection that follows it.
 _LIFETIME = 10.0
+#: So many answers are kept before those that are over are thrown away.
+_MANY = 1000
 # EAI_NODATA is not on every system.
 _NO_SUCH_HOST = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
 
 class SystemResolver(AbstractResolver):
-    """The system's name lookup in threads of its own: the loop's few threads would make one dead name server everybody's."""
+    """The system's name lookup in threads of its own: the loop's few threads would make one dead name server everybody's.
+
+    They are daemon threads: a lookup that hangs (a minute and more) must not keep a process from ending.
+    """
 
     def __init__(self, *, threads: int) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="feedmill-lookup")
+        self._slots = asyncio.Semaphore(threads)
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
         """Return the addresses of `host`. Raises OSError."""
-        loop = asyncio.get_running_loop()
         # Bytes: of a text Python makes IDNA first, and raises UnicodeError for a label of more than 63 characters.
-        found = await loop.run_in_executor(self._threads, _look_up, host.encode("ascii"), port, family)
-        return [_result(host, name, port) for name in found]
+        name = host.encode("ascii")
+        await self._slots.acquire()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[str]] = loop.create_future()
+
+        def settle(found: list[str] | None, failure: Exception | None) -> None:
+            self._slots.release()  # only now: who gave up waiting has left a thread behind
+            if future.done():
+                return
+            if failure is not None:
+                future.set_exception(failure)
+            else:
+                future.set_result(found or [])
+
+        def work() -> None:
+            found, failure = None, None
+            try:
+                found = _look_up(name, port, family)
+            except Exception as exc:
+                failure = exc
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(settle, found, failure)
+
+        threading.Thread(target=work, name="feedmill-lookup", daemon=True).start()
+        return [_result(host, address, port) for address in await future]
 
     async def close(self) -> None:
-        """Let the threads end; a lookup that hangs is not waited for."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Nothing is held open; a lookup that hangs is not waited for."""
 
 
 def _look_up(host: bytes, port: int, family: int) -> list[str]:
@@ -82,6 +109,8 @@ class GuardedResolver(AbstractResolver):
         return found
 
     async def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+        if len(self._known) > _MANY:
+            self._forget()
         known = self._known.setdefault((host, port, family), _Known())
         async with known.lock:  # thirty feeds of one host ask for its name at the same moment
             if known.until <= self._monotonic():
@@ -90,6 +119,11 @@ class GuardedResolver(AbstractResolver):
             if known.failure is not None:
                 raise OSError(*known.failure.args) from known.failure
             return known.found
+
+    def _forget(self) -> None:
+        """Throw away what is over and asked for by nobody: a daemon meets ever new names."""
+        now = self._monotonic()
+        self._known = {place: known for place, known in self._known.items() if known.until > now or known.lock.locked()}
 
     async def _ask(self, host: str, port: int, family: socket.AddressFamily) -> tuple[list[ResolveResult], OSError | None]:
         try:

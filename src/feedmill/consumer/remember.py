@@ -22,6 +22,8 @@ MOVE_TIME = timedelta(days=7)
 MOVE_FAILURES = 3
 #: A source that has failed for so long is said once, loudly.
 DEAD_AFTER = timedelta(days=7)
+#: When posts could not be written, their source is asked again after this time.
+TROUBLE_WAIT = timedelta(minutes=5)
 #: How long a suspected gap is shown.
 GAP_SHOWN = timedelta(days=7)
 
@@ -162,6 +164,14 @@ def after_hold(state: SourceState, until: datetime) -> SourceState:
     if state.due is not None and state.due >= moment:
         return state
     return replace(state, due=moment, next_fetch=moment, rule="Retry-After of its host")
+
+
+def after_trouble(state: SourceState, reason: str, *, timing: Timing) -> SourceState:
+    """Return the state of a source whose posts could not be written here: upstream is not to blame, and it is tried again soon."""
+    again = timing.epoch + int(TROUBLE_WAIT.total_seconds())
+    return replace(
+        state, last_fetch=timing.epoch, last_result="failed", error=reason, due=again, next_fetch=again, rule="its posts cannot be written"
+    )
 
 
 def is_gone(state: SourceState) -> bool:

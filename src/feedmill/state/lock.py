@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +23,10 @@ _INTERVAL = 0.05
 
 
 @contextlib.contextmanager
-def writing(path: Path, *, patience: float = PATIENCE) -> Iterator[None]:
+def writing(path: Path, *, patience: float = PATIENCE, hurry: threading.Event | None = None) -> Iterator[None]:
     """Hold the lock at `path` for the block. Raises StorageError, naming the holder, when it is not free within `patience` seconds.
+
+    Once `hurry` is set nobody is waited for.
 
     The descriptor is closed on exec, so that no helper process keeps the lock alive.
     """
@@ -32,7 +35,7 @@ def writing(path: Path, *, patience: float = PATIENCE) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         with storage(path, doing="lock"):
-            _acquire(descriptor, path, patience)
+            _acquire(descriptor, path, patience, hurry or threading.Event())
         with storage(path, doing="write"):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -41,14 +44,14 @@ def writing(path: Path, *, patience: float = PATIENCE) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, path: Path, patience: float) -> None:
+def _acquire(descriptor: int, path: Path, patience: float, hurry: threading.Event) -> None:
     deadline = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError as exc:
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or hurry.is_set():
                 holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
                 raise StorageError(f"{path} is held by another feedmill process (pid {holder}): wait for it, or end it") from exc
             time.sleep(_INTERVAL)
