@@ -1,7 +1,7 @@
 # make run     makes .venv from requirements.lock and publishes posts/ into feeds/
 # make test    runs the tests
 # make check   what CI runs: format, lint, types, import contracts, tests
-# make bench   measures publishing beside Hugo, and syncing beside reader and newsboat, where these are installed
+# make bench   measures publishing beside Hugo, syncing beside reader and newsboat, serving beside nginx, where these are installed
 # make fuzz    fuzzes what reads foreign bytes, 30 s a target (needs Linux)
 # make lock    resolves pyproject.toml anew into requirements.lock (needs uv)
 # make clean   removes what these make; posts, feeds and the state database stay
@@ -28,6 +28,7 @@ check: .venv/ready-dev
 bench: .venv/ready-dev .venv-bench/ready
 	$(BIN)/python benchmarks/publish.py
 	$(BIN)/python benchmarks/sync.py
+	$(BIN)/python benchmarks/serve.py
 
 fuzz: .venv-fuzz/ready
 	.venv-fuzz/bin/python tests/fuzz/run.py --seconds 30 --seed 1

@@ -13,6 +13,7 @@ import feedparser
 from feedmill.configfile import read_config
 from feedmill.producer.publish import Request, publish
 from feedmill.producer.report import Report
+from feedmill.producer.stylesheet import STYLESHEET
 
 #: After every fixed date of the tests, before everything that is meant to be in the future.
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -58,9 +59,10 @@ class Project:
         return publish(self.config, Request(names, is_full=is_full, is_dry=is_dry), now=now)
 
     def feeds(self) -> dict[str, bytes]:
-        """Return every file below feeds/ by its path there."""
+        """Return every file below feeds/ but the stylesheet by its path there."""
         folder = self.root / "feeds"
-        return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+        files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file != folder / STYLESHEET)
+        return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
     def parsed(self, file: str = "atom.xml"):
         """Return a feed as feedparser reads it."""

@@ -372,11 +372,11 @@ def test_status_is_a_table_for_people(up: Synced) -> None:
     also(up, "left", 410)
     configure(up)
     before = [line.split("  ")[0] for line in feedmill(up.root, "status").out.splitlines()]
-    assert before[2:] == ["up", "bad", "off", "left"]
+    assert before[2:] == ["up", "bad", "off", "left", "4 sources, 0 failing, 0 posts in total"]
     assert not (up.root / ".feedmill").exists()
     feedmill(up.root, "sync")
     done = feedmill(up.root, "status")
-    header, _, *rows = done.out.splitlines()
+    header, _, *rows, closing = done.out.splitlines()
     assert header.split() == ["source", "result", "last", "fetch", "next", "fetch", "because", "of", "failures", "posts"]
     words = {row.split()[0]: row.split()[1:] for row in rows}
     assert (words["up"][0], words["up"][-1]) == ("ok", "2")
@@ -384,14 +384,17 @@ def test_status_is_a_table_for_people(up: Synced) -> None:
     assert "500" in rows[1]
     assert words["off"][0] == "disabled"
     assert words["left"][0] == "gone"
+    assert closing == "4 sources, 2 failing, 2 posts in total"
     assert done.err == ""
-    assert [row.split()[0] for row in feedmill(up.root, "status", "left", "up").out.splitlines()[2:]] == ["up", "left"]
+    assert [row.split()[0] for row in feedmill(up.root, "status", "left", "up").out.splitlines()[2:-1]] == ["up", "left"]
 
 
 def test_status_json_has_the_promised_shape(up: Synced) -> None:
     also(up, "bad", BAD)
-    before = feedmill(configure(up), "status", "--json").document["sources"]
-    assert [list(source) for source in before] == [[*STATUS_KEYS, "error", "moved"]] * 2
+    document = feedmill(configure(up), "status", "--json").document
+    assert (list(document), document["posts"], document["unattended_since"]) == (["sources", "posts", "unattended_since"], 0, None)
+    before = document["sources"]
+    assert [list(source) for source in before] == [[*STATUS_KEYS, "error", "moved", "overdue"]] * 2
     assert [(source["last_result"], source["last_fetch"], source["posts"]) for source in before] == [(None, None, 0)] * 2
     feedmill(up.root, "sync")
     (after,) = feedmill(up.root, "status", "--json", "bad").document["sources"]
@@ -409,10 +412,10 @@ def test_status_says_where_a_source_moved_and_that_entries_may_be_missing(up: Sy
     for days in (0, 1, 4, 3.5):
         up.clock.pass_(days=days)
         up.sync()
-    assert feedmill(configure(up), "status").out.endswith(f"  moved to {target}\n")
+    assert feedmill(configure(up), "status").out.splitlines()[2].endswith(f"; moved to {target}")
     up.serve(items(*range(11, 18)), path="/new.xml")
     up.again()
-    assert feedmill(up.root, "status").out.endswith(f"  a gap is suspected; moved to {target}\n")
+    assert feedmill(up.root, "status").out.splitlines()[2].endswith(f"  overdue; a gap is suspected; moved to {target}")
     (status,) = feedmill(up.root, "status", "--json").document["sources"]
     assert (status["gap_suspected"], status["moved"], status["url"]) == (True, target, up.origin.url(FEED))
 

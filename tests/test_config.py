@@ -51,7 +51,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
             "player.youku.com",
         )
     },
-    "server": {"host": "127.0.0.1", "port": 8000},
+    "server": {"host": "127.0.0.1", "port": 8000, "max_age": timedelta(minutes=15), "access_log": False},
 }
 
 

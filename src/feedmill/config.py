@@ -198,10 +198,14 @@ class HtmlConfig(Section):
 
 
 class ServerConfig(Section):
-    """Where the server listens."""
+    """Where the server listens, and what it tells readers."""
 
     host: Annotated[str, Reads(addresses.parse_host)] = Field(default="127.0.0.1", description="a host name or an IP address")
     port: int = Field(default=8000, ge=0, le=65535, description="a port from 1 to 65535, or 0 for any free one")
+    max_age: Annotated[timedelta, Reads(values.parse_duration)] = Field(
+        default=timedelta(minutes=15), description="a duration such as 0, 5m or 1h"
+    )
+    access_log: bool = Field(default=False, description=_BOOL)
 
 
 class SourceConfig(Section):

@@ -195,7 +195,7 @@ feeds:
   limit: 50  ## entries in a feed
   content: full  ## full, or summary
   # url: https://example.org/feeds/  ## where dir is published, if not at {site.url}feeds/
-  # hub: [https://hub.example.org/]  ## not used by this version: WebSub hubs to name and to ping
+  # hub: [https://hub.example.org/]  ## WebSub hubs that the server names
   # tags: false  ## also a feed for every tag, in tags/<tag>/
   # history: false  ## not used by this version: archives of older entries (RFC 5005)
   # overrides:  ## what single categories have of their own
@@ -214,9 +214,11 @@ feeds:
 # html:
 #   embeds: [www.youtube.com, player.vimeo.com]  ## hosts whose iframes are kept in posts
 
-# server:  ## not used by this version
-#   host: 127.0.0.1  ## where the server listens
+# server:  ## of `feedmill daemon` and `feedmill serve`
+#   host: 127.0.0.1  ## where it listens
 #   port: 8000  ## 0: any free one
+#   max_age: 15m  ## when readers are told to come back
+#   access_log: false  ## true: every answer is a line of the log
 
 # sources:  ## the upstream feeds; `feedmill add URL` writes them here
 #   - name: example  ## stable, [a-z0-9-]: what is known of the source hangs on it

@@ -32,6 +32,8 @@ _ENDLESS_REFERENCE = re.compile(r"&#x?[0-9a-f]{12,};?", re.IGNORECASE)
 _ZERO_WIDTH_JOINER = "\u200d"
 #: How far back a cut may move to fall between two words, as a share of the limit and in characters.
 _WORD_SHARE, _WORD_REACH = 4, 24
+#: Primary subtags of languages that are written from right to left.
+_RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ku", "ps", "sd", "syr", "ug", "ur", "yi"})
 
 
 def clean_text(text: str) -> str:
@@ -148,3 +150,8 @@ def _is_ideographic(character: str) -> bool:
         or "\uff00" <= character <= "\uffef"
         or character >= "\U00020000"
     )
+
+
+def direction_of(language: str) -> str:
+    """Return "rtl" or "ltr": how a language (BCP 47) is written, by its primary subtag."""
+    return "rtl" if language.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"

@@ -257,3 +257,9 @@ def use(catalog: Catalog, rows: list[Row]) -> bool:
         catalog.close()
     assert found == (sorted(rows) if known else [])
     return bool(known)
+
+
+@pytest.mark.parametrize(("now", "due"), [(0, 50), (50, 100), (99, 100), (100, 300), (299, 300), (300, None)])
+def test_the_next_post_to_come_is_the_earliest_published_one_after_now(catalog: Catalog, now: int, due: int | None) -> None:
+    fill(catalog, {"date": 300}, {"date": 100}, {"date": 200, "status": DRAFT}, {"date": 400, "status": REFUSED}, {"date": 50})
+    assert catalog.next_due(now) == due

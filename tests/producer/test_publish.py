@@ -203,6 +203,17 @@ def test_a_post_of_the_future_waits_for_its_time(project):
     assert report.removed == ("feeds/未来/atom.xml",)
 
 
+def test_a_report_says_when_the_next_post_is_due(project):
+    assert project.publish().next_due is None
+    project.post("z.md", title="将来", date="2026-06-02 08:00:00")
+    project.post("y.md", title="更远", date="2026-07-02 08:00:00")
+    project.post("x.md", title="草稿", date="2026-06-01 20:00:00", draft="true")
+    moment = datetime(2026, 6, 2, tzinfo=UTC)
+    assert project.publish().next_due == moment.timestamp()
+    assert project.publish().next_due == moment.timestamp(), "with nothing to do, too"
+    assert project.publish(now=moment).next_due == datetime(2026, 7, 2, tzinfo=UTC).timestamp()
+
+
 def test_drafts_are_not_published(project):
     project.post("f.md", title="草稿", draft="true")
     project.post("g.md", title="未发", published="false")

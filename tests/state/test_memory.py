@@ -20,19 +20,21 @@ class PlainMemory:
 
     def __init__(self, kept: dict[tuple[str, str], str]) -> None:
         self._kept = kept
-        self._noted: dict[tuple[str, str], str] = {}
+        self._noted: dict[tuple[str, str], str | None] = {}
 
     def recall(self, kind: str, key: str) -> str | None:
         return (self._kept | self._noted).get((kind, key))
 
     def recall_all(self, kind: str) -> Mapping[str, str]:
-        return {key: value for (of, key), value in (self._kept | self._noted).items() if of == kind}
+        return {key: value for (of, key), value in (self._kept | self._noted).items() if of == kind and value is not None}
 
-    def note(self, kind: str, key: str, value: str) -> None:
+    def note(self, kind: str, key: str, value: str | None) -> None:
         self._noted[kind, key] = value
 
     def commit(self) -> None:
-        self._kept.update(self._noted)
+        after = self._kept | self._noted
+        self._kept.clear()
+        self._kept.update({known: value for known, value in after.items() if value is not None})
         self._noted.clear()
 
 
@@ -104,6 +106,24 @@ def test_a_note_that_is_taken_back_before_the_commit(remember: Opener) -> None:
     assert remember().recall_all("feed") == {"a": "1"}
 
 
+def test_what_is_forgotten(remember: Opener) -> None:
+    memory = remember()
+    memory.note("moved", "a", "1")
+    memory.note("feed", "a", "2")
+    memory.commit()
+    memory.note("moved", "a", None)
+    memory.note("moved", "never known", None)
+    assert memory.recall("moved", "a") is None
+    assert memory.recall_all("moved") == {}
+    assert remember().recall("moved", "a") == "1"
+    memory.commit()
+    assert remember().recall_all("moved") == {}
+    assert remember().recall_all("feed") == {"a": "2"}
+    memory.note("moved", "a", "3")
+    memory.commit()
+    assert remember().recall_all("moved") == {"a": "3"}
+
+
 def test_kinds_do_not_mix(remember: Opener) -> None:
     memory = remember()
     memory.note("feed", "a", "1")
@@ -142,7 +162,7 @@ def test_what_is_given_out_is_a_copy(remember: Opener) -> None:
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("note"), st.sampled_from(["feed", "claim"]), WORDS, WORDS),
+        st.tuples(st.just("note"), st.sampled_from(["feed", "claim"]), WORDS, st.one_of(st.none(), WORDS)),
         st.tuples(st.just("commit")),
         st.tuples(st.just("reopen")),
     ),
@@ -152,7 +172,9 @@ STEPS = st.lists(
 
 @settings(max_examples=30)
 @given(steps=STEPS)
-def test_the_database_remembers_what_the_plain_one_does(steps: list[tuple[str, ...]], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_database_remembers_what_the_plain_one_does(
+    steps: list[tuple[str | None, ...]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     path, kept = tmp_path_factory.mktemp("memory") / "state.db", {}
     one, other = DatabaseMemory(path), PlainMemory(kept)
     for name, *arguments in steps:

@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from feedmill import __version__
-from feedmill.cli import publishing, sources, syncing
+from feedmill.cli import publishing, serving, sources, syncing
 from feedmill.cli.terminal import config_option, safe, say
 from feedmill.errors import FeedmillError
 
@@ -31,6 +31,8 @@ def feedmill(context: click.Context, config_path: str) -> None:
 for _command in (
     publishing.publish,
     syncing.sync,
+    serving.daemon,
+    serving.serve,
     syncing.status,
     publishing.check,
     sources.add,

@@ -10,14 +10,30 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from feedmill.cli.publishing import print_published, publish_json, run_publish
-from feedmill.cli.terminal import count, load, print_json, print_table, progress_bar, safe, say
+from feedmill.cli.terminal import (
+    Cell,
+    count,
+    is_terminal,
+    load,
+    print_json,
+    print_line,
+    print_table,
+    progress_bar,
+    relative,
+    safe,
+    say,
+    span,
+)
 from feedmill.errors import FeedmillError
 
 if TYPE_CHECKING:
+    from feedmill.consumer.status import SourceStatus
     from feedmill.consumer.syncreport import SourceReport, SyncReport
 
 #: Notes on one source that are said; the rest is counted.
 _NOTES = 5
+#: Of results, for terminals that have colours.
+_COLOURS = {"ok": "green", "not-modified": "green", "partial": "yellow", "failed": "red", "gone": "red"}
 
 
 @click.command()
@@ -93,36 +109,53 @@ def _print_synced(report: SyncReport, *, verb: str) -> None:
 @click.pass_obj
 def status(config_path: str, names: tuple[str, ...], *, as_json: bool) -> None:
     """Say how every source is doing: its last result, when it is fetched next and why then, failures, posts."""
-    from feedmill.consumer.status import source_statuses
+    from feedmill.consumer.status import overview
 
-    statuses = source_statuses(load(config_path), names, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    found = overview(load(config_path), names, now=now)
     if as_json:
-        print_json({"sources": [asdict(one) for one in statuses]})
+        sources = [asdict(one) for one in found.sources]
+        print_json({"sources": sources, "posts": found.posts, "unattended_since": found.unattended_since})
         return
-    if not statuses:
+    if not found.sources:
         click.echo("no sources: add one with `feedmill add URL`")
         return
     header = ("source", "result", "last fetch", "next fetch", "because of", "failures", "posts", "")
-    rows = [
-        (
-            one.name,
-            one.last_result or ("disabled" if not one.enabled else "never fetched"),
-            _when(one.last_fetch),
-            _when(one.next_fetch),
-            one.next_rule,
-            one.failures,
-            one.posts,
-            "; ".join(
-                filter(None, ("a gap is suspected" if one.gap_suspected else "", one.moved and f"moved to {one.moved}", one.error or ""))
-            ),
-        )
-        for one in statuses
+    print_table(header, [_status_row(one, now) for one in found.sources])
+    if found.unattended_since:
+        waiting = now - datetime.fromisoformat(found.unattended_since)
+        print_line(f"due since {span(waiting.total_seconds())}: is a daemon or cron job running?", "yellow")
+    failing = sum(one.is_failing for one in found.sources)
+    click.echo(f"{count(len(found.sources), 'source')}, {failing:,} failing, {count(found.posts, 'post')} in total")
+
+
+def _status_row(one: SourceStatus, now: datetime) -> list[Cell]:
+    """Colours repeat what the words say."""
+    result = one.last_result or ("never fetched" if one.enabled else "disabled")
+    gap, overdue = ("a gap is suspected" if one.gap_suspected else ""), ("overdue" if one.overdue else "")
+    moved = f"moved to {one.moved}" if one.moved else ""
+    row = [
+        Cell(one.name),
+        Cell(result, _COLOURS.get(result, "")),
+        Cell(_when(one.last_fetch, now)),
+        Cell(_when(one.next_fetch, now), "yellow" if overdue else ""),
+        Cell(one.next_rule),
+        Cell(one.failures, "red" if one.failures else ""),
+        Cell(one.posts),
+        Cell("; ".join(filter(None, (overdue, gap, moved, one.error))), "yellow" if gap or overdue else "red" if one.is_failing else ""),
     ]
-    print_table(header, rows)
+    return row if one.enabled else [cell._replace(style="dim") for cell in row]
 
 
-def _when(moment: str | None) -> str:
-    """Return an RFC 3339 time in the local zone, to the minute, for a person."""
+def _when(moment: str | None, now: datetime | None = None) -> str:
+    """Return an RFC 3339 time in the local zone, to the minute, for a person.
+
+    With `now` a terminal, which is narrow, shows no date of today, and how far off it is.
+    """
     if moment is None:
         return ""
-    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
+    time = datetime.fromisoformat(moment).astimezone()
+    if now is None or not is_terminal():
+        return f"{time:%Y-%m-%d %H:%M}"
+    is_today = time.date() == now.astimezone().date()
+    return f"{time:{'%H:%M' if is_today else '%Y-%m-%d %H:%M'}}, {relative((time - now).total_seconds())}"

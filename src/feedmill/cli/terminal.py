@@ -8,11 +8,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
     from feedmill.config import Config
     from feedmill.model import Problem, Progress
 
@@ -104,20 +106,73 @@ def print_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8", "replace"))
 
 
+class Cell(NamedTuple):
+    """What stands in a table, with the style (rich's words, such as "red") that a terminal with colours shows it in."""
+
+    value: object
+    style: str = ""
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under a header: fitted to a terminal, whole lines elsewhere."""
+    """Print rows of values, or of Cells, under a header: fitted to a terminal, whole lines without colours elsewhere."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for number, name in enumerate(header):
-        is_count = bool(rows) and all(isinstance(row[number], int) for row in rows)
+        is_count = bool(rows) and all(isinstance(row[number].value, int) for row in cells)
         table.add_column(name, justify="right" if is_count else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else safe(str(cell))) for cell in row))
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    for row in cells:
+        # Text, for in a str "[red]" would be markup.
+        table.add_row(*(Text(f"{value:,}" if isinstance(value, int) else safe(str(value)), style=style) for value, style in row))
+    _print(table)
+
+
+def print_line(text: str, style: str) -> None:
+    """Print a line, in a style where the terminal has colours."""
+    from rich.text import Text
+
+    _print(Text(safe(text), style=style))
+
+
+def _print(shown: RenderableType) -> None:
+    console = _console()
     with console.capture() as written:
-        console.print(table)
+        console.print(shown)
     click.echo("\n".join(line.rstrip() for line in written.get().rstrip("\n").split("\n")))
+
+
+def _console() -> Console:
+    """Colours and a limited width are for terminals alone; https://no-color.org/ means not even bold here."""
+    from rich.console import Console
+
+    is_plain = not is_terminal() or bool(os.environ.get("NO_COLOR"))
+    return Console(
+        highlight=False,
+        width=None if is_terminal() else _WIDE,
+        force_terminal=is_terminal(),
+        color_system=None if is_plain else "auto",
+    )
+
+
+def is_terminal() -> bool:
+    """Whether a person reads along."""
+    return sys.stdout.isatty()
+
+
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in its largest unit, cut off: "12 min", "3 h", from two days on "2 d"."""
+    size, unit = next((size, unit) for size, unit in _UNITS if seconds >= size * (2 if unit == "d" else 1) or unit == "min")
+    return f"{int(seconds // size)} {unit}"
+
+
+def relative(seconds: float) -> str:
+    """Return when something is that lies `seconds` ahead (negative: back): "in 12 min", "3 h ago", "now" within a minute."""
+    if abs(seconds) < 60:
+        return "now"
+    return f"in {span(seconds)}" if seconds >= 0 else f"{span(-seconds)} ago"

@@ -68,10 +68,14 @@ class Session:
         self._stack.callback(self._thread.shutdown)
         try:
             self._desk = await self._at_desk(lambda: Desk(self.config, self._state, is_dry=self._is_dry))
-            self._stack.push_async_callback(self._at_desk, self._desk.close)
-            await self.take_stock()
         except BaseException:
             await self._stack.aclose()
+            raise
+        self._stack.push_async_callback(self._at_desk, self._desk.close)
+        try:
+            await self.take_stock()
+        except BaseException:
+            await self.__aexit__()  # which waits for no publish that has the lock
             raise
         return self
 
@@ -130,17 +134,18 @@ class Session:
 
     async def prune(self, sources: Sequence[SourceConfig]) -> list[str]:
         """Remove the posts that these sources' `keep` has no room for; return their paths. Raises StorageError."""
-        return await self._at_desk(lambda: self._desk.prune(sources, now=to_epoch(self._around.now())))
+        kept = [source for source in sources if source.keep is not None]
+        return await self._at_desk(lambda: self._desk.prune(kept, now=to_epoch(self._around.now()))) if kept else []
 
     async def _warmed(self, asked: Sequence[Known]) -> Cage:
         """Return the cage; for the first round that will have documents its children start while the client is loaded."""
         if self._cage is None:
+            self._stack.push_async_callback(_ended, self._warming)  # after the cage's end, which ends them
             self._cage = await self._stack.enter_async_context(Cage(limits=self._around.cage))
             if any(state.last_result != "not-modified" for _, state in asked):
                 # One child reads a few new entries in less time than another takes to start.
                 strangers = sum(not state.body for _, state in asked)
                 self._warming.append(asyncio.create_task(self._cage.warm(1 if strangers < _MANY else None)))
-                self._stack.push_async_callback(_ended, self._warming)
                 await asyncio.sleep(0)
         return self._cage
 

@@ -188,6 +188,12 @@ class Catalog:
             query = "SELECT file FROM posts WHERE status='published' AND date > ? AND date <= ?"
             return [row[0] for row in self.connection.execute(query, (first, last))]
 
+    def next_due(self, now: int) -> int | None:
+        """Return when the next of the published posts is due that are dated after `now` (epoch seconds); None when none is."""
+        with reading(self.path):
+            row = self.connection.execute("SELECT min(date) FROM posts WHERE status='published' AND date > ?", (now,)).fetchone()
+        return None if row[0] is None else int(row[0])
+
     def count_published(self, now: int) -> int:
         """Return how many posts stand in feeds at `now` (epoch seconds)."""
         with reading(self.path):

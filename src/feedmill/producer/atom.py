@@ -125,6 +125,7 @@ def render_feed(head: FeedHead) -> tuple[bytes, bytes]:
     generator.link({"href": head.self_url, "rel": "self", "type": CONTENT_TYPE})
     generator.link({"href": head.site_url, "rel": "alternate", "type": "text/html"})
     generator.generator(GENERATOR)
-    document = generator.atom_str().replace(b"<?xml version='1.0' encoding='UTF-8'?>", b'<?xml version="1.0" encoding="utf-8"?>', 1)
+    prolog = f'<?xml version="1.0" encoding="utf-8"?>\n<?xml-stylesheet type="text/css" href="{head.stylesheet}"?>'
+    document = generator.atom_str().replace(b"<?xml version='1.0' encoding='UTF-8'?>", prolog.encode(), 1)
     end = document.rindex(b"</feed>")
     return document[:end], document[end:] + b"\n"

@@ -33,12 +33,13 @@ MAX_BYTES = 5_000_000
 
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _DECLARATION = re.compile(r"""<\?xml\s+version=(["'])1\.0\1\s+encoding=(["'])utf-8\2[^?]*\?>""", re.IGNORECASE)
+#: What may stand before a document: its declaration, whatever that says, and one stylesheet of the same origin.
+_PROLOG = re.compile(r'(?:<\?xml\s[^?]*\?>)?(?:[ \t\n]*<\?xml-stylesheet type="text/css" href="(?![\w+.-]*:|//)[^"<>\\]*" ?\?>)?')
 # Atomic, so that a comment that never ends is searched once.
 _DOCTYPE = re.compile(r"(?>\s++|<\?.*?\?>|<!--.*?-->)*+(<!DOCTYPE)", re.DOTALL)
 _SOURCE = re.compile(
     r"<!--.*?-->"
     r"|(?P<cdata><!\[CDATA\[.*?\]\]>)"
-    r"|<\?xml(?:\s|-stylesheet\s(?=[^>]*\btype=[\"']text/css)).*?\?>"
     r"|(?P<instruction><\?.*?\?>)"
     r"|(?P<control>[\x80-\x9f]|&#(?:x0*[89][0-9a-f]|0*(?:12[89]|1[345][0-9]));)"
     r"|(?P<return>\r)",
@@ -47,7 +48,9 @@ _SOURCE = re.compile(
 _C1 = re.compile("[\x80-\x9f]")
 _SOURCE_FAULTS = {
     "cdata": Fault(27, "a CDATA section: escape the text instead, `]]>` would end it"),
-    "instruction": Fault(27, "a processing instruction that feed readers have no use for (only a CSS stylesheet may be named)"),
+    "instruction": Fault(
+        27, 'a processing instruction: only <?xml-stylesheet type="text/css" href="…"?> may stand, once, at the top, its address relative'
+    ),
     "control": Fault(26, "a control character between U+0080 and U+009F: no font shows it; it was meant as a Windows-1252 character"),
     "return": Fault(25, "a raw carriage return: end lines with a line feed alone"),
 }
@@ -94,19 +97,21 @@ def _findings_in_source(text: str) -> Iterator[Finding]:
     """Judge what the parsed tree no longer shows; the first of a kind stands for all."""
     if not _DECLARATION.match(text):
         yield 1, Fault(25, 'the document does not begin with <?xml version="1.0" encoding="UTF-8"?>')
-    if not _is_suspect(text):
+    prolog = _PROLOG.match(text)
+    start = prolog.end() if prolog else 0
+    if not _is_suspect(text, start):
         return
     first: dict[str, int] = {}
-    for match in _SOURCE.finditer(text):
+    for match in _SOURCE.finditer(text, start):
         if match.lastgroup is not None:
             first.setdefault(match.lastgroup, match.start())
     for kind, position in first.items():
         yield text.count("\n", 0, position) + 1, _SOURCE_FAULTS[kind]
 
 
-def _is_suspect(text: str) -> bool:
+def _is_suspect(text: str, start: int) -> bool:
     """Whether the slow search could find anything: single characters and fixed strings are looked for ten times as fast."""
-    return "\r" in text or "<![" in text or "&#" in text or text.count("<?") > 1 or _C1.search(text) is not None
+    return "\r" in text or "<![" in text or "&#" in text or text.find("<?", start) >= 0 or _C1.search(text) is not None
 
 
 def _findings_in_feed(feed: etree._Element, url: str, now: datetime | None) -> Iterator[Finding]:

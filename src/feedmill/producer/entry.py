@@ -12,7 +12,7 @@ from feedmill.posts.body import RenderedBody, render_body
 from feedmill.producer.categories import MAX_CATEGORIES, category_paths, nodes, term
 from feedmill.producer.permalink import permalink
 from feedmill.producer.site import Site, Source
-from feedmill.text import one_line, plain_text, shorten
+from feedmill.text import direction_of, one_line, plain_text, shorten
 from feedmill.urls import absolute_url
 
 #: Characters of a summary made from the text, where the author wrote none.
@@ -20,8 +20,6 @@ SUMMARY_LENGTH = 300
 #: Larger content (in characters) is replaced by its summary: libxml2's readers refuse text nodes over 10 MB.
 MAX_CONTENT = 2_000_000
 
-#: Primary subtags of languages that are written from right to left: many readers drop xml:lang and know only `dir`.
-_RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ku", "ps", "sd", "syr", "ug", "ur", "yi"})
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*$")
 
 
@@ -72,7 +70,7 @@ def build_entry(post: Post, site: Site, *, path: str, entry_id: str, date: datet
     language = post.field("lang", "language").replace("_", "-")
     if not _LANGUAGE.match(language):
         language = site.language
-    if content and language.partition("-")[0].lower() in _RIGHT_TO_LEFT:
+    if content and direction_of(language) == "rtl":  # many readers drop xml:lang and know only `dir`
         content = f'<div dir="rtl">{content}</div>'
     return Entry(
         id=entry_id,

@@ -11,7 +11,7 @@ from pathlib import Path
 from feedmill.config import Config
 
 #: Counted up when the same post would give other bytes than before.
-RENDERING = 1
+RENDERING = 2
 _LIBRARIES = frozenset({"feedgen", "lxml", "markdown_it_py", "nh3", "python_frontmatter", "pyyaml"})
 
 

@@ -20,3 +20,5 @@ class FeedHead:
     updated: datetime
     self_url: str
     site_url: str
+    #: Reference to the stylesheet for browsers, relative to the document.
+    stylesheet: str

@@ -18,6 +18,7 @@ from feedmill.producer.published import UNKNOWN, Feed, FileStamp, Member, Piece,
 from feedmill.producer.select import feed_updated, that_fit
 from feedmill.producer.sink import FeedSink
 from feedmill.producer.site import Site
+from feedmill.producer.stylesheet import stylesheet_for
 from feedmill.text import one_line
 from feedmill.urls import quote_segment
 
@@ -172,6 +173,7 @@ class Press:
             updated=feed_updated(members),
             self_url=site.feeds_url + address,
             site_url=site.url,
+            stylesheet=stylesheet_for(feed.file),
         )
 
 

@@ -29,6 +29,7 @@ from feedmill.producer.outcome import PostsMovedError, Run, SpoiledError, made_b
 from feedmill.producer.published import Feed, Published
 from feedmill.producer.report import Report, report_on
 from feedmill.producer.sink import DrySink, FolderSink
+from feedmill.producer.stylesheet import STYLESHEET, stage_stylesheet
 from feedmill.state.database import Unreadable, copy_database, move_aside
 from feedmill.state.lock import writing
 from feedmill.state.memory import DatabaseMemory
@@ -131,15 +132,16 @@ class _Publishing:
         feeds = self._chosen(known)
         intact = {feed.number: feed for feed in known if self._sink.look(feed.file) == feed.stamp}
         stale = [feed for feed in feeds if feed.is_stale or (feed.digest and feed.number not in intact)]
-        if stale or difference or self._is_rebuild:
+        if stale or difference or self._is_rebuild or self._sink.look(STYLESHEET) is None:
             self._mark_unfinished("yes")
             try:
                 self._print(stale, intact, run)
             except PostsMovedError:
                 self._mark_unfinished("yes" if self._was_cut_short else "no")  # nothing was staged yet
                 raise
-            if self._is_rebuild:
-                self._remove_orphans(run)
+            orphans = self._orphans() if self._is_rebuild else []
+            run.removed.extend(orphans)
+            self._plan.settle(orphans)
             self._commit(run)
         return report_on(self._config, self._catalog, listing.problems, feeds, run, now=self._now)
 
@@ -190,9 +192,8 @@ class _Publishing:
 
     def _index(self, difference: Difference, run: Run) -> None:
         """Bring the catalog and the tables of feeds in step with the folder of posts."""
-        if self._is_rebuild:
-            self._plan.start_over()
         removed: set[int] = set()
+        gone_ids = {row.file: row.id for row in self._catalog.rows(difference.gone.values())}
         if difference:
             from feedmill.posts.refresh import refresh
 
@@ -200,8 +201,10 @@ class _Publishing:
             folder, zone = self._config.posts_dir, self._config.site.timezone
             done = refresh(self._catalog, self._memory, folder, difference, zone=zone, crew=self._crew, progress=self._progress)
             run.changed_posts, removed = done.changed, done.removed
+        if self._is_rebuild:
+            self._plan.start_over()
         if run.changed_posts or removed or self._is_rebuild:
-            self._plan.update(run.changed_posts, removed)
+            self._plan.update(run.changed_posts, removed, gone_ids=gone_ids)
 
     def _mark_due(self) -> None:
         """Mark the feeds of posts whose time has come since the last run (or, when the clock went back, is still to come)."""
@@ -235,6 +238,7 @@ class _Publishing:
         for number, (feed, members) in enumerate(windows.items(), start=1):
             self._press.print_feed(feed, members, intact, run)
             self._progress("writing", number, len(windows))
+        stage_stylesheet(self._sink)
 
     def _refuse(self, refused: dict[int, str]) -> None:
         rows = [
@@ -244,10 +248,10 @@ class _Publishing:
         self._catalog.put(rows)
         self._published.mark_stale(self._published.unplace(refused))
 
-    def _remove_orphans(self, run: Run) -> None:
-        """Take away feeds of categories that went while there was no catalog to tell."""
+    def _orphans(self) -> list[str]:
+        """Return the files of categories that went while there was no catalog to tell."""
         looks = ((file, self._sink.look(file)) for file in self._plan.orphans())
-        run.removed.extend(file for file, look in looks if look and look.size > 0 and made_by_us(self._sink.read(file)))
+        return [file for file, look in looks if look and look.size > 0 and made_by_us(self._sink.read(file))]
 
     def _commit(self, run: Run) -> None:
         """Choices first, then the catalog, which the disk may have no room for, then the feeds: a file that did not get to its

@@ -94,6 +94,11 @@ class Published:
         number = self._sql.execute(query, (key.kind, path, file, feed_id, *UNKNOWN, "", 0)).lastrowid or 0
         return Feed(number, key, file, feed_id, UNKNOWN, "", 0, is_stale=True)
 
+    def set_id(self, key: FeedKey, feed_id: str) -> None:
+        """Give a feed another id, if it is known."""
+        path = json.dumps(key.path, ensure_ascii=False)
+        self._sql.execute("UPDATE feeds SET id=? WHERE kind=? AND path=?", (feed_id, key.kind, path))
+
     def drop_all(self) -> None:
         """Forget every feed and what stood in it."""
         for table in ("feeds", "placements", "members"):
@@ -130,6 +135,14 @@ class Published:
             query = f"SELECT DISTINCT feed FROM placements WHERE file IN ({','.join('?' * len(part))})"  # noqa: S608
             found.update(row[0] for row in self._sql.execute(query, part))
         return found
+
+    def count_posts(self, feed: Feed) -> int:
+        """Return how many posts stand in a feed, those to come and those beyond its window too."""
+        return int(self._sql.execute("SELECT count(*) FROM placements WHERE feed=?", (feed.number,)).fetchone()[0])
+
+    def posts_in(self, feed: Feed) -> list[int]:
+        """Return the file numbers of all these posts."""
+        return [row[0] for row in self._sql.execute("SELECT file FROM placements WHERE feed=?", (feed.number,))]
 
     def drop_empty_feeds(self) -> None:
         """Forget feeds in which no post stands (dated in the future or not) and of which no file is left; the root stays."""

@@ -34,6 +34,8 @@ class Report:
     removed: tuple[str, ...]
     #: Those of `repaired` whose files were read in this run.
     fresh: tuple[Problem, ...]
+    #: When the next of the posts is due that are still to come (epoch seconds); None when none is.
+    next_due: int | None = None
 
 
 def report_on(config: Config, catalog: Catalog, listed: Sequence[Problem], feeds: Sequence[Feed], run: Run, *, now: int) -> Report:
@@ -59,6 +61,7 @@ def report_on(config: Config, catalog: Catalog, listed: Sequence[Problem], feeds
         skipped=tuple(sorted(skipped, key=lambda problem: (problem.path, problem.line))),
         repaired=tuple(repaired),
         fresh=tuple(fresh),
+        next_due=catalog.next_due(now),
         feeds=tuple(_feed_reports(config.feeds.dir, feeds, run)),
         removed=tuple(f"{config.feeds.dir}/{file}" for file in sorted(run.removed)),
     )

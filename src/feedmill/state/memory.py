@@ -4,6 +4,7 @@ post-id      path of a post without guid               -> [its entry id, title, 
 claim        guid that posts of several sources carry  -> the source whose post bears it as its id
 first-seen   entry id of a post without a date         -> modification time of its file when first seen (epoch seconds)
 feed         [kind, *path] of a category or tag        -> [last segment of its folder ("" where that is configured), feed id]
+moved        file of a feed that is no more            -> the file that took its place, "" where none did; both relative to feeds/
 run          "unfinished"                              -> "yes" while a publish is under way
 """
 
@@ -26,8 +27,8 @@ class Memory(Protocol):
     def recall_all(self, kind: str) -> Mapping[str, str]:
         """Return everything that is remembered of one kind, by key."""
 
-    def note(self, kind: str, key: str, value: str) -> None:
-        """Remember `value` for `key`, in place of what was."""
+    def note(self, kind: str, key: str, value: str | None) -> None:
+        """Remember `value` for `key`, in place of what was; None: forget it."""
 
     def commit(self) -> None:
         """Make durable what was noted, all of it or nothing. Raises StorageError."""
@@ -38,7 +39,7 @@ class DatabaseMemory:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._noted: dict[tuple[str, str], str] = {}
+        self._noted: dict[tuple[str, str], str | None] = {}
         self._connection = open_or_rebuild(path, MIGRATIONS)
         self._connection.execute("PRAGMA synchronous=FULL")  # what subscribers rely on survives a power cut
 
@@ -52,19 +53,22 @@ class DatabaseMemory:
     def recall_all(self, kind: str) -> dict[str, str]:
         with reading(self._path):
             found = dict(self._connection.execute("SELECT key, value FROM memory WHERE kind=?", (kind,)).fetchall())
-        return found | {key: value for (noted, key), value in self._noted.items() if noted == kind}
+        known = found | {key: value for (noted, key), value in self._noted.items() if noted == kind}
+        return {key: value for key, value in known.items() if value is not None}
 
-    def note(self, kind: str, key: str, value: str) -> None:
+    def note(self, kind: str, key: str, value: str | None) -> None:
         if self.recall(kind, key) != value:
             self._noted[kind, key] = value
 
     def commit(self) -> None:
         if not self._noted:
             return
-        rows = [(kind, key, value) for (kind, key), value in self._noted.items()]
+        rows = [(*known, value) for known, value in self._noted.items() if value is not None]
+        forgotten = [known for known, value in self._noted.items() if value is None]
         with reading(self._path), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", rows)
+            self._connection.executemany("DELETE FROM memory WHERE kind=? AND key=?", forgotten)
         self._noted.clear()
 
     def close(self) -> None:

@@ -1,0 +1,44 @@
+"""The commands that are left running: daemon, serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from feedmill.cli.terminal import with_options
+
+_place_options = with_options(
+    click.option("--host", default="", metavar="HOST", help="Where to listen; left out: server.host."),
+    click.option("--port", type=click.IntRange(0, 65535), help="The port (0: any free one); left out: server.port."),
+)
+
+
+@click.command()
+@click.option("--no-http", is_flag=True, help="Sync and publish only; serve nothing.")
+@_place_options
+@click.pass_obj
+def daemon(config_path: str, *, no_http: bool, host: str, port: int | None) -> None:
+    """Sync when sources are due, publish what changed, serve the feeds, until SIGTERM or Ctrl-C.
+
+    Changes under posts/ and of the configuration are noticed by themselves.
+    """
+    from feedmill.service.daemon import Daemon
+    from feedmill.service.lifecycle import run_service
+    from feedmill.service.logs import begin_log
+
+    begin_log()
+    run_service(lambda: Daemon(Path(config_path), host=host, port=port, is_serving=not no_http).run())
+
+
+@click.command()
+@_place_options
+@click.pass_obj
+def serve(config_path: str, *, host: str, port: int | None) -> None:
+    """Serve feeds/ and posts/ as they are, until SIGTERM or Ctrl-C; fetch and write nothing."""
+    from feedmill.service.lifecycle import run_service
+    from feedmill.service.logs import begin_log
+    from feedmill.service.serving import Serving
+
+    begin_log()
+    run_service(lambda: Serving(Path(config_path), host=host, port=port).run())

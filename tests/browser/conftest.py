@@ -1,0 +1,16 @@
+"""One Chromium for all the tests of a worker."""
+
+from __future__ import annotations
+
+import pytest
+
+from browser.chromium import NAMES, program, running
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """The address of a running Chromium's debugger."""
+    if program() is None:
+        pytest.skip(f"no Chromium: install one of {', '.join(NAMES)}")
+    with running(tmp_path_factory.mktemp("chromium")) as debugger:
+        yield debugger
