@@ -199,6 +199,8 @@ def known_tags(port: int, paths: Sequence[str]) -> dict[str, bytes]:
         connection.request("GET", "/" + quote(path), headers={"Accept-Encoding": "gzip"})
         answer = connection.getresponse()
         answer.read()
+        if answer.status != 200:
+            sys.exit(f"{path}: the answer is {answer.status}")
         tags[path] = answer.headers["ETag"].encode("ascii")
     connection.close()
     return tags

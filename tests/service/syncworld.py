@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from faultorigin import Reply
+from feedmill.consumer.fetch import Limits
 from feedmill.consumer.surroundings import Surroundings
 from feedmill.consumer.syncreport import SourceReport
 from feedmill.posts.format import decode
@@ -27,10 +28,12 @@ from feedmill.posts.record import from_epoch
 from feedmill.service.syncing import Syncing
 from feedmill.state.ledger import Ledger, SourceState
 from sites import CONFIG, Project
-from syncing import LIMITS, Clock
+from syncing import Clock
 
 #: How long a test waits for what must come, in seconds.
-SECONDS = 20.0
+SECONDS = 60.0
+#: What hangs ends when the test lets it, or with what fetches it.
+PATIENT = Limits(deadline=timedelta(seconds=60), connect=timedelta(seconds=30))
 
 
 class Heard(NamedTuple):
@@ -70,7 +73,7 @@ class World:
 
     def syncing(self) -> Syncing:
         """A Syncing that nobody has started."""
-        around = {"chance": lambda: 0.5, "limits": LIMITS} | self.around
+        around = {"chance": lambda: 0.5, "limits": PATIENT} | self.around
         return Syncing(self.config, around=Surroundings(now=lambda: self.clock.now, **around), heard=self._hear)
 
     def _hear(self, report: SourceReport, state: SourceState) -> None:

@@ -170,10 +170,11 @@ def test_a_changed_configuration_is_taken_over_and_a_broken_one_is_not(tmp_path:
         project.post(f"../elsewhere/{name}.md", title=name)
     with FaultOrigin() as origin, running(project.root) as daemon:
         daemon.until(lambda: titles(daemon) == ["A", "B"])
-        configure(project, SHORT)
+        file = project.root / "config.yaml"
+        save_beside(file, CONFIG + SHORT)
         daemon.until(lambda: titles(daemon) == ["A"])
 
-        configure(project, f"{SHORT}unknown: 1\n")
+        save_with_backup(file, f"{CONFIG}{SHORT}unknown: 1\n")
         daemon.until(lambda: daemon.lines("ERROR", "line 8: unknown", "the configuration from before stays in force"))
         project.post("a.md", title="A2", date="2026-01-02")  # and work goes on
         daemon.until(lambda: titles(daemon) == ["A2"])
@@ -221,6 +222,7 @@ class Stumbling(Daemon):
         self.ran["late"] += 1
 
 
+@pytest.mark.slow
 def test_no_job_stops_the_clock(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         daemon = Stumbling(make_project(tmp_path).root / "config.yaml")
@@ -244,6 +246,7 @@ class SetBack(Daemon):
         return scheduler
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_set_back_stops_nothing(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_here(SetBack(make_project(tmp_path).root / "config.yaml", is_serving=False)) as counts:
@@ -255,9 +258,12 @@ def test_a_clock_that_was_set_back_stops_nothing(tmp_path: Path) -> None:
 @asynccontextmanager
 async def running_here(daemon: Daemon) -> AsyncIterator[Counts]:
     """Run a daemon in this loop for the block; gives what it counts."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     task = asyncio.create_task(daemon.run())
     try:
         yield daemon.counts
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)

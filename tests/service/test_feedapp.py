@@ -16,15 +16,15 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from asking import Answer, ask, drive, make_scope
-from feedserver import say, serving
 
+from asking import Answer, ask, drive, make_scope
 from feedmill.configfile import load_config
 from feedmill.durable import replace
 from feedmill.service.content import digest_of
 from feedmill.service.feedapp import FeedApp
 from feedmill.service.guardedfile import Seen, Stamp, read_guarded
 from feedmill.service.shelf import Shelf
+from feedserver import say, serving
 
 BODY = b'<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom">' + "正文 ".encode() * 300 + b"</feed>\n"
 FEEDS_URL = "https://news.example.org/feeds/"

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pageclient import assert_harmless, elements, index_of, policy_of, post_of, read_page, text_of, with_pages
 
 from feedmill.producer.categories import ROOT, FeedKey
 from feedmill.service.indexpage import Masthead, anchor_of, index_page, local_time, readable_address
@@ -22,6 +21,7 @@ from feedmill.service.pagescript import INDEX_SCRIPT
 from feedmill.service.style import INDEX_CSS, POST_CSS
 from feedmill.service.wording import wording_for
 from hostile import PAYLOADS
+from pageclient import assert_harmless, elements, index_of, policy_of, post_of, read_page, text_of, with_pages
 from sites import NOW, Project
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -232,7 +232,7 @@ def test_the_policy_lets_in_our_css_our_script_and_nothing_else(project):
     assert [element.text for element in elements(page.body, "style")] == [INDEX_CSS]
     assert dict(page.headers)[b"cache-control"] == b"public, max-age=60"
     assert page.content_type == "text/html; charset=utf-8"
-    assert page.gzip is not None
+    assert page.is_worth_gzip
     assert_harmless(page.body, script=INDEX_SCRIPT)
 
 

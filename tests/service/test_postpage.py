@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from pageclient import assert_harmless, elements, policy_of, post_of, read_page, text_of
 
 from feedmill.posts.html import clean_html
 from feedmill.producer.categories import FeedKey
@@ -14,6 +13,7 @@ from feedmill.service.stills import still, watch_page
 from feedmill.service.style import POST_CSS, fingerprint
 from feedmill.service.wording import wording_for
 from hostile import PAYLOADS
+from pageclient import assert_harmless, elements, policy_of, post_of, read_page, text_of
 from sites import Project, make_post
 
 WORDS = wording_for("en")

@@ -339,6 +339,15 @@ def test_the_application_finds_no_body():
     assert is_over
 
 
+def test_an_application_that_listens_hinders_nothing():
+    async def listener(scope, receive, send):
+        await receive()  # lets more be read
+        await say(send, scope["raw_path"])
+
+    said, _ = converse([request("/1") + request("/2"), request("/3")], app=listener)
+    assert re.findall(rb"/\d$|/\d(?=HTTP)", said) == [b"/1", b"/2", b"/3"]
+
+
 def test_a_buffer_that_asks_for_more_has_been_taken_from():
     async def look():
         connection, _ = connect_recorder()

@@ -8,8 +8,8 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from asking import Answer, ask
 
+from asking import Answer, ask
 from feedmill.service.content import compress
 from feedmill.service.representation import Representation, answer, refuse, represent
 

@@ -21,7 +21,6 @@ from pathlib import Path
 import pytest
 
 from faultorigin import FaultOrigin, Received, Reply
-from feedmill.consumer.fetch import Limits
 from feedmill.errors import StorageError
 from feedmill.posts.record import to_epoch
 from feedmill.service.syncing import Syncing
@@ -30,11 +29,11 @@ from machine import mounted
 from service.syncworld import World, opened, until
 from upstream import items, rss, rss_item
 
-#: What closing may take, in seconds, on a machine that is busy with other things.
-PROMPT = 2.0
-#: For sources that hang: they end when the test lets them, or with what fetches them.
-PATIENT = Limits(deadline=timedelta(seconds=60), connect=timedelta(seconds=5))
+#: What closing may take, in seconds: 0.1 on a free machine, and never as long as what it would wait for.
+PROMPT = 8.0
 YEAR = timedelta(days=365)
+#: An answer for which no document has to be read, where that does not matter.
+FAULT = Reply(status=404)
 
 
 @dataclass
@@ -113,13 +112,13 @@ def lock_is_free(path: Path) -> bool:
 
 
 def test_a_source_is_fetched_at_its_next_fetch_and_not_as_early_as_a_cron_job_may(up: Up) -> None:
-    up.add("a", items(1), "every: 1h")
+    up.add("a", FAULT, "every: 1h")
 
     async def main() -> None:
         async with synced(up) as syncing:
             state = up.world.last("a")
             assert state.due is not None and state.next_fetch is not None
-            assert state.due < up.world.clock.now.timestamp() + 3600 < state.next_fetch
+            assert state.due < up.world.clock.now.timestamp() + 7200 < state.next_fetch
             for early in (state.next_fetch - state.due, 1):
                 up.world.to_next("a", early=early)
                 assert await up.world.look(syncing) == 0
@@ -133,8 +132,8 @@ def test_a_source_is_fetched_at_its_next_fetch_and_not_as_early_as_a_cron_job_ma
 
 
 def test_what_was_never_fetched_is_due_at_once_and_what_is_disabled_never(up: Up) -> None:
-    up.add("new", items(1))
-    up.add("off", items(2), "enabled: false")
+    up.add("new", FAULT)
+    up.add("off", FAULT, "enabled: false")
 
     async def main() -> None:
         async with opened(up.world) as syncing:
@@ -162,9 +161,8 @@ def test_a_source_that_is_gone_is_never_asked_again_not_by_the_next_daemon_eithe
 
 
 def test_a_source_in_flight_is_not_claimed_again_and_counted_once_an_interval(up: Up, caplog: pytest.LogCaptureFixture) -> None:
-    held = up.hang(items(1))
+    held = up.hang(FAULT)
     up.add("a", held, "every: 10m")
-    up.world.around = {"limits": PATIENT}
 
     async def main() -> None:
         async with opened(up.world) as syncing:
@@ -193,7 +191,6 @@ def test_a_source_in_flight_is_not_claimed_again_and_counted_once_an_interval(up
 def test_a_hanging_source_keeps_waiting_neither_those_of_its_round_nor_those_that_come_due_later(up: Up) -> None:
     up.add("slow", up.hang(items(1)))
     up.add("mate", items(2), "every: 1h")
-    up.world.around = {"limits": PATIENT}
 
     async def main() -> None:
         async with opened(up.world) as syncing:
@@ -214,7 +211,7 @@ def test_a_hanging_source_keeps_waiting_neither_those_of_its_round_nor_those_tha
 
 def test_the_clock_goes_forward_a_year_and_everything_is_fetched_once(up: Up) -> None:
     for name in ("a", "b"):
-        up.add(name, items(1))
+        up.add(name, FAULT)
 
     async def main() -> None:
         async with synced(up) as syncing:
@@ -226,10 +223,9 @@ def test_the_clock_goes_forward_a_year_and_everything_is_fetched_once(up: Up) ->
 
 
 def test_the_clock_goes_back_a_year_and_nothing_waits_for_that_year_to_pass(up: Up) -> None:
-    held = up.hang(items(2))
-    up.add("a", items(1))
+    held = up.hang(FAULT)
+    up.add("a", FAULT)
     up.add("flying", held)
-    up.world.around = {"limits": PATIENT}
 
     async def main() -> None:
         async with opened(up.world) as syncing:
@@ -243,16 +239,16 @@ def test_the_clock_goes_back_a_year_and_nothing_waits_for_that_year_to_pass(up: 
             assert await syncing.tick() == 0
             held.let_go()
             await syncing.quiet()
-            for name in ("a", "flying"):
+            for name, hours in (("a", 4), ("flying", 2)):  # after two failures and after one
                 wait = (up.world.last(name).next_fetch or 0) - to_epoch(up.world.clock.now)
-                assert 3600 <= wait < 3600 * 1.2
+                assert 3600 * hours <= wait < 3600 * hours * 1.2
             assert await up.world.look(syncing) == 0
 
     asyncio.run(main())
 
 
 def test_a_clock_that_goes_back_some_minutes_makes_nothing_due(up: Up) -> None:
-    up.add("a", items(1))
+    up.add("a", FAULT)
 
     async def main() -> None:
         async with synced(up) as syncing:
@@ -265,7 +261,7 @@ def test_a_clock_that_goes_back_some_minutes_makes_nothing_due(up: Up) -> None:
 
 
 def test_a_clock_that_went_back_while_no_daemon_ran_keeps_nothing_waiting(up: Up) -> None:
-    up.add("a", items(1))
+    up.add("a", FAULT)
 
     async def main() -> None:
         async with synced(up):
@@ -331,14 +327,13 @@ def test_a_failing_disk_is_tried_after_5_s_then_after_ever_longer_pauses_and_sai
             assert await up.world.look(syncing) == 1
             assert syncing.trouble == ""
         assert (up.hits("a"), len(up.world.files)) == (2, 3)
-        assert [said.partition(";")[2] for said in caplog.messages if "stands still" in said][0:1]
         assert sum("stands still" in said for said in caplog.messages) == 1
 
     asyncio.run(main())
 
 
 def test_trouble_is_over_when_syncing_goes_on_though_nothing_is_due(up: Up) -> None:
-    up.add("a", items(1), "every: 24h")
+    up.add("a", FAULT, "every: 24h")
 
     async def main() -> None:
         async with synced(up):
@@ -362,7 +357,6 @@ def test_rounds_that_fail_together_are_one_failure(up: Up) -> None:
     gates = [up.hang(items(1)), up.hang(items(2))]
     up.add("a", gates[0])
     up.add("b", gates[1])
-    up.world.around = {"limits": PATIENT}
     b = up.world.sources.pop("b")
 
     async def main() -> None:
@@ -387,6 +381,7 @@ def test_rounds_that_fail_together_are_one_failure(up: Up) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_H1_a_full_disk_stands_still_and_goes_on_once_there_is_space(up: Up, caplog: pytest.LogCaptureFixture) -> None:
     up.add("a", items(1))
     up.world.root.mkdir()
@@ -440,7 +435,6 @@ def test_H12_a_ledger_that_is_overwritten_while_open_is_moved_aside_and_made_ane
     asyncio.run(main())
 
 
-@pytest.mark.xfail(strict=True, reason="state/database.py: the cursor that failed lives on in the error's traceback, and with it the file")
 def test_a_ledger_that_failed_is_let_go_of(up: Up) -> None:
     up.add("a", items(1, 2))
 
@@ -507,7 +501,6 @@ def test_a_setting_that_no_request_can_be_made_with_is_said_and_mended_by_the_ne
     asyncio.run(main())
 
 
-@pytest.mark.xfail(strict=True, reason="consumer/desk.py: Done.state keeps the validators that the ledger was told to forget")
 def test_an_entry_that_could_not_be_written_is_asked_for_again_by_the_same_daemon(up: Up) -> None:
     validated = Reply(body=items(1), headers={"ETag": '"1"'})
     up.add("a", 404, "every: 5m, categories: [linked]")
@@ -537,7 +530,6 @@ def test_sources_come_go_and_change_at_once_and_what_is_in_flight_is_not_dropped
     up.add("goes", items(2))
     up.add("moves", items(3))
     up.add("rests", items(4))
-    up.world.around = {"limits": PATIENT}
 
     async def main() -> None:
         async with opened(up.world) as syncing:
@@ -569,7 +561,6 @@ def test_sources_come_go_and_change_at_once_and_what_is_in_flight_is_not_dropped
 def test_a_source_whose_address_changes_while_it_is_fetched_is_fetched_at_the_new_one_next(up: Up, old: Reply) -> None:
     held = up.hang(old)
     up.add("a", held)
-    up.world.around = {"limits": PATIENT}
 
     async def main() -> None:
         async with opened(up.world) as syncing:
@@ -591,9 +582,8 @@ def test_a_source_whose_address_changes_while_it_is_fetched_is_fetched_at_the_ne
 
 
 def test_a_source_that_is_disabled_and_enabled_while_it_is_fetched_is_no_overlap(up: Up) -> None:
-    held = up.hang(items(1))
+    held = up.hang(FAULT)
     up.add("a", held)
-    up.world.around = {"limits": PATIENT}
 
     async def main() -> None:
         async with opened(up.world) as syncing:
@@ -644,7 +634,6 @@ def test_another_setting_of_sync_holds_once_the_rounds_under_way_have_ended(up: 
 def test_another_state_takes_its_lock_at_once_and_keeps_the_old_one_until_that_is_closed(up: Up) -> None:
     held = up.hang(items(1))
     up.add("a", held)
-    up.world.around = {"limits": PATIENT}
 
     async def main() -> None:
         async with opened(up.world) as syncing:
@@ -668,9 +657,8 @@ def test_another_state_takes_its_lock_at_once_and_keeps_the_old_one_until_that_i
 
 
 def test_a_configuration_that_goes_to_another_state_and_back_while_sources_are_fetched_changes_nothing(up: Up) -> None:
-    held = up.hang(items(1))
+    held = up.hang(FAULT)
     up.add("a", held)
-    up.world.around = {"limits": PATIENT}
 
     async def main() -> None:
         async with opened(up.world) as syncing:
@@ -691,7 +679,7 @@ def test_a_configuration_that_goes_to_another_state_and_back_while_sources_are_f
 
 
 def test_a_state_that_somebody_else_works_with_is_refused_and_the_old_one_goes_on(up: Up) -> None:
-    up.add("a", items(1))
+    up.add("a", FAULT)
 
     async def main() -> None:
         async with synced(up) as syncing:
@@ -711,7 +699,7 @@ def test_a_state_that_somebody_else_works_with_is_refused_and_the_old_one_goes_o
 
 
 def test_H10_a_second_daemon_refuses_and_names_the_first(up: Up) -> None:
-    up.add("a", items(1))
+    up.add("a", FAULT)
 
     async def main() -> None:
         async with synced(up):
@@ -725,7 +713,7 @@ def test_H10_a_second_daemon_refuses_and_names_the_first(up: Up) -> None:
 
 
 def test_H10_feedmill_sync_beside_the_daemon_exits_3_and_names_it(up: Up) -> None:
-    up.add("a", items(1))
+    up.add("a", FAULT)
 
     async def main() -> None:
         async with synced(up):
@@ -746,7 +734,6 @@ def test_H9_closing_ends_fetches_that_hang(up: Up) -> None:
     for number in range(20):
         up.add(f"s{number}", up.hang(items(number)))
     up.add("fast", items(99))
-    up.world.around = {"limits": PATIENT}
 
     async def main() -> None:
         syncing = up.world.syncing()
@@ -766,6 +753,7 @@ def test_H9_closing_ends_fetches_that_hang(up: Up) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_H9_closing_while_posts_are_written_leaves_them_whole_and_the_next_daemon_doubles_nothing(up: Up) -> None:
     for number in range(6):
         up.add(f"s{number}", items(*range(number * 100, number * 100 + 60)))
@@ -823,10 +811,9 @@ def test_H9_closing_waits_for_no_publish_that_has_the_lock(up: Up, moment: str) 
 
 def test_H9_closing_waits_for_no_child_that_takes_long_to_start(up: Up, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "slow").mkdir()
-    (tmp_path / "slow" / "sitecustomize.py").write_text("import time; time.sleep(20)")
+    (tmp_path / "slow" / "sitecustomize.py").write_text("import time; time.sleep(30)")
     monkeypatch.syspath_prepend(tmp_path / "slow")  # the children's way to modules is this process's
     up.add("a", up.hang(items(1)))
-    up.world.around = {"limits": PATIENT}
 
     async def main() -> None:
         syncing = up.world.syncing()
@@ -842,7 +829,7 @@ def test_H9_closing_waits_for_no_child_that_takes_long_to_start(up: Up, tmp_path
 
 
 def test_closing_while_a_session_is_closed_gives_the_lock_back_only_then(up: Up) -> None:
-    up.add("a", items(1))
+    up.add("a", FAULT)
 
     async def main() -> None:
         async with synced(up) as syncing:
@@ -862,7 +849,7 @@ def test_closing_while_a_session_is_closed_gives_the_lock_back_only_then(up: Up)
 
 
 def test_a_post_that_a_person_deletes_between_two_rounds_stays_deleted(up: Up) -> None:
-    up.add("a", Reply(body=items(1, 2, 3)))
+    up.add("a", items(1, 2, 3))
 
     async def main() -> None:
         async with synced(up) as syncing:

@@ -45,9 +45,10 @@ ZONE = ZoneInfo("Europe/Berlin")
 HOUR, DAY = 3600, 86400
 WEEK = 7 * DAY
 #: Real seconds after which a fetch that hangs is given up, while the clock goes on; far more than any other takes.
-DEADLINE = 4.0
+DEADLINE = 6.0
 #: A fetch is put off by so many seconds where it would fall into the first minute of an hour.
 OFF_THE_HOUR = 11 * 60
+CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children")
 
 #: How many sources have which interval. Some 5,000 fetches in all.
 INTERVALS = {"15m": 2, "30m": 1, "1h": 5, "3h": 9, "6h": 42, "12h": 72, "24h": 39, "auto": 14}
@@ -262,6 +263,8 @@ class Week:
     waiting: set[str] = field(default_factory=set)
     #: Sources whose fetch hangs while the clock goes on.
     hanging: set[str] = field(default_factory=set)
+    #: Sources whose fetch was cut off: they may have been asked for nothing.
+    cut: set[str] = field(default_factory=set)
     held: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     looks: int = 0
     hosts: int = 0
@@ -279,10 +282,8 @@ class Week:
 
     def world(self, port: int) -> World:
         self.port = port
-        sources = {
-            feed.name: f'url: "http://{feed.host}:{port}/{feed.name}", every: "{feed.every}"'
-            for feed in self.feeds.values()
-        }  # fmt: skip
+        feeds = self.feeds.values()
+        sources = {feed.name: f'url: "http://{feed.host}:{port}/{feed.name}", every: "{feed.every}"' for feed in feeds}
         around = {
             "chance": random.Random(SEED).random,
             "guard": self.guard,
@@ -377,14 +378,17 @@ class Week:
         self.looks += 1
         self.asked.clear()
         self.guard.sockets.clear()
-        self.done.clear()
         self.waiting |= expected
         claimed = await syncing.tick()
         if claimed != len(expected):
             self.wrong.append(f"{claimed} sources were claimed at {self.clock.now}, not {len(expected)}")
-        if expected:
+        try:
             async with asyncio.timeout(60):
-                await self.done.wait()
+                while self.waiting:
+                    self.done.clear()
+                    await self.done.wait()
+        except TimeoutError:
+            raise AssertionError(f"never heard of {sorted(self.waiting)}; {self.said}") from None
         self._compare(expected)
 
     def _compare(self, expected: set[str]) -> None:
@@ -416,14 +420,15 @@ class Week:
             feed, state = self.feeds[name], states[name]
             feed.due = None if state.last_result == "gone" else state.next_fetch
             feed.failures = state.failures
+        self.cut |= self.waiting
         self.waiting.clear()
         self.hanging.clear()
 
 
-def size_of_all(syncing: Syncing) -> dict[str, int]:
+def size_of_all() -> dict[str, int]:
     """What must not grow: memory in kB, its children's too, files, tasks, threads, children."""
     gc.collect()
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    children = CHILDREN.read_text().split()
     links = [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{name}")]
     return {
         "memory": resident("self"),
@@ -448,7 +453,7 @@ def stored(world: World) -> Counter[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what a process holds is seen in /proc")
+@pytest.mark.skipif(not CHILDREN.exists(), reason="what a process holds is seen in /proc")
 def test_a_week_of_200_sources(tmp_path: Path) -> None:
     begun, work = time.monotonic(), time.process_time()
 
@@ -468,37 +473,41 @@ def test_a_week_of_200_sources(tmp_path: Path) -> None:
 
 
 async def live(week: Week, world: World) -> None:
-    """The week: a restart in order on the third day, one in the middle of everything on the fifth, and nobody beside it."""
+    """The week: a restart in order after a day, one in the middle of everything before the second is over, and nobody beside it."""
     begin = to_epoch(START)
     async with opened(world) as syncing:
         await started(syncing)
         await week.look(syncing)
         assert sum(feed.fetches for feed in week.feeds.values()) > 150
-        await week.go_on_until(syncing, begin + 2 * DAY)
-        await syncing.quiet()
-        before = size_of_all(syncing)
-        await week.go_on_until(syncing, begin + int(2.5 * DAY))
+        await week.go_on_until(syncing, begin + DAY)
         refuse_another(world)
     week.take_over(world)
     async with opened(world) as syncing:
         await started(syncing)
-        await week.go_on_until(syncing, begin + int(4.6 * DAY))
+        await week.go_on_until(syncing, begin + int(1.9 * DAY))
         refuse_another(world)
-        while len(due := week.due()) < 4:
+        # What a busy host said to a request that is cut off, nobody would know of.
+        while len(due := week.due()) < 4 or any(week.feeds[name].fault == "busy" for name in due):
             if due:
                 await week.look(syncing)
             week.clock.pass_(minutes=10)
+        week.asked.clear()
         week.waiting |= due
         assert await syncing.tick() == len(due)
-        await until(lambda: week.asked)
+        while not week.asked:
+            await asyncio.sleep(0)
+    assert week.waiting, "nothing was cut off"
     week.take_over(world)
     async with opened(world) as syncing:
         await started(syncing)
-        for day in (5, 6, 7):
+        await week.go_on_until(syncing, begin + 2 * DAY)
+        await syncing.quiet()
+        before = size_of_all()
+        for day in (3, 4, 5, 6, 7):
             await week.go_on_until(syncing, begin + day * DAY)
             refuse_another(world)
         await syncing.quiet()
-        judge_growth(before, size_of_all(syncing))
+        judge_growth(before, size_of_all())
         judge_tables(week, syncing)
 
 
@@ -520,7 +529,7 @@ def judge_growth(before: dict[str, int], after: dict[str, int]) -> None:
     assert after["tasks"] == before["tasks"], said
     assert after["sockets"] < 300, said  # both ends of a kept connection to every host
     assert after["children"] <= 2, said
-    assert after["memory"] - before["memory"] < 6_000, said
+    assert after["memory"] - before["memory"] < 4_000, said
     assert after["theirs"] < 2 * 100_000, said
 
 
@@ -545,7 +554,8 @@ def judge(week: Week, world: World) -> None:
         assert {f"urn:{feed.name}:{number}" for number in range(feed.whole)} <= found, f"seed {SEED}: {feed.name}"
         assert found <= {f"urn:{feed.name}:{number}" for number in range(feed.seen)}, f"seed {SEED}: {feed.name}"
         if feed.fault == "gone" and feed.every not in CRONS:
-            assert sum(moment > to_epoch(START) + 1.5 * DAY for moment in feed.asked) == 1, f"seed {SEED}: {feed.name}"
+            late = sum(moment > to_epoch(START) + 1.5 * DAY for moment in feed.asked)
+            assert late == 1 or (late == 2 and feed.name in week.cut), f"seed {SEED}: {feed.name}"
             assert feed.due is None
         else:
             assert feed.due is None or feed.due > to_epoch(START) + WEEK - 3 * HOUR, f"seed {SEED}: {feed.name} starves"

@@ -139,9 +139,13 @@ class Server:
     loop: asyncio.AbstractEventLoop
     #: What the loop itself complained about.
     complaints: list[dict[str, Any]] = field(default_factory=list)
+    clients: list[Client] = field(default_factory=list)
 
     def connect(self, *, window: int = 0) -> Client:
-        return Client(self.address, window=window)
+        """Connect; who does not close the connection leaves it open until after the server's end."""
+        client = Client(self.address, window=window)
+        self.clients.append(client)
+        return client
 
     def ask(self, data: bytes, *, to: str = "GET") -> Answer:
         with self.connect() as client:
@@ -188,6 +192,8 @@ def serving(
     finally:
         server.should_exit = True
         thread.join(PATIENCE)
+        for client in running.clients:
+            client.socket.close()
         assert not thread.is_alive()
         events.run_until_complete(asyncio.sleep(0))
         events.close()
@@ -249,7 +255,7 @@ def converse(pieces: Iterable[bytes], *, app: App = echo, **limits: Any) -> tupl
             connection.data_received(piece)
             while transport.is_paused and not transport.is_over:
                 await asyncio.sleep(0)
-        for _ in range(10):
+        for _ in range(30):
             await asyncio.sleep(0)
         said, is_over = transport.said, transport.is_over
         transport.is_over = True

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feedmill.config import Config, SourceConfig
-from feedmill.consumer.plan import Delivery, SyncPlan, settle
+from feedmill.consumer.plan import Delivery, SyncPlan, settle, settled_state
 from feedmill.consumer.remember import Reading, Timing, after_failure, after_hold, after_success, after_trouble, is_long_dead
 from feedmill.consumer.schedule import Observed
 from feedmill.consumer.stock import Stock, take_stock
@@ -153,7 +153,7 @@ class Desk:
     def _done(self, job: Job, delivery: Delivery) -> Done:
         plan = delivery.plan or SyncPlan()
         return Done(
-            state=delivery.state,
+            state=settled_state(delivery),
             new=len(plan.new) if self._is_dry else len(delivery.new),
             updated=len(plan.updated) if self._is_dry else len(delivery.updated),
             skipped=tuple(plan.skipped if self._is_dry else delivery.skipped),

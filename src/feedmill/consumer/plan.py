@@ -68,13 +68,13 @@ def settle(ledger: Ledger, deliveries: Sequence[Delivery], *, now: int) -> None:
     ledger.settle(
         [row for delivery in deliveries for row in delivery.rows],
         marks={delivery.number: _marks(delivery) for delivery in deliveries if delivery.plan is not None},
-        states={delivery.source.name: _settled(delivery) for delivery in deliveries},
+        states={delivery.source.name: settled_state(delivery) for delivery in deliveries},
         held=_longest(delivery.held for delivery in deliveries),
         now=now,
     )
 
 
-def _settled(delivery: Delivery) -> SourceState:
+def settled_state(delivery: Delivery) -> SourceState:
     """Return the state to keep: where an entry was left out, the next request asks for the whole document again."""
     is_open = bool(delivery.failed) or (delivery.plan is not None and delivery.plan.is_waiting)
     return replace(delivery.state, etag="", last_modified="", body="") if is_open else delivery.state

@@ -52,7 +52,7 @@ _ABSENT: Header = (b"cache-control", b"public, max-age=60")
 _RETRY: tuple[Header, ...] = (_SHARED, (b"retry-after", b"30"), (b"cache-control", b"no-store"))
 #: Readers that asked at the same second are told so many different times to come back, spread over a tenth of `max_age`.
 _SPREAD = 16
-_MAX_PLACES = 20_000
+_MAX_PLACES = 10_000
 _TRIES = 5
 _LOG_EVERY = 60.0
 
@@ -106,7 +106,10 @@ class FeedApp:
         await send_reply(send, reply)
 
     def at_once(self, scope: Scope) -> Reply | None:
-        """Return, and count, the answer to a request where it is ready in memory: so to nearly every one. None: call the app."""
+        """Return, and count, the answer to a request where it is ready in memory: so to nearly every one. None: call the app.
+
+        Of `scope` only `method`, `raw_path` and `headers` are looked at, so that a server can ask before it makes more of a request.
+        """
         place = self._places.get(scope.get("raw_path", b""))
         representation = self._shelf.at_hand(place.file) if place is not None else None
         if place is None or representation is None or scope["method"] == "OPTIONS":

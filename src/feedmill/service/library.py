@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 
 from feedmill.config import Config
 from feedmill.errors import PostError
@@ -27,13 +26,14 @@ from feedmill.posts.record import to_epoch
 from feedmill.posts.store import POST_SUFFIXES, Stamp, read_post
 from feedmill.producer.categories import FeedKey
 from feedmill.producer.site import Site
+from feedmill.state.database import open_to_read
 from feedmill.text import one_line
 from feedmill.urls import quote_segment
 
 logger = logging.getLogger(__name__)
 
 #: What tells that the catalog says what it said: inode of its file and SQLite's data_version. None while it cannot be read.
-Version = tuple[int, int] | None
+Version = tuple[int, ...] | None
 
 #: Seconds for which a catalog that could not be read is left alone, unless its file changes.
 _PATIENCE = 1.0
@@ -129,7 +129,9 @@ class Library:
         self._site = Site.of(config)
         self._path = config.catalog_path
         self._connection: sqlite3.Connection | None = None
-        self._inode = 0
+        #: What the file looked like when it was opened, and whether the connection sees what is written since.
+        self._opened: tuple[int, ...] = (0,)
+        self._is_live = True
         #: What the file looked like at the last look, and when it last could not be read; when that was (monotonic seconds).
         self._seen: tuple[int, ...] = ()
         self._bad: tuple[int, ...] = ()
@@ -148,7 +150,7 @@ class Library:
         """Return what changes whenever the catalog does; None while it is absent or cannot be read. A few microseconds."""
         with self._reading() as connection:
             if connection is not None:
-                return self._inode, _number(connection, "data_version")
+                return *self._opened, _number(connection, "data_version")
         return None
 
     def holdings(self) -> Holdings:
@@ -245,12 +247,13 @@ class Library:
             self._complaint = ""
             return None
         self._seen = (status.st_ino, status.st_mtime_ns, status.st_size)
-        if self._connection is not None and status.st_ino == self._inode:
+        if self._connection is not None and status.st_ino == self._opened[0] and (self._is_live or self._seen == self._opened):
             return self._connection
         self.close()
         if self._seen == self._bad and time.monotonic() - self._bad_since < _PATIENCE:
             return None
-        self._connection, self._inode = _open(self._path), status.st_ino
+        self._opened = self._seen
+        self._connection, self._is_live = _open(self._path)
         return self._connection
 
     def _give_up(self, exc: Exception) -> None:
@@ -258,21 +261,17 @@ class Library:
         self._bad, self._bad_since = self._seen, time.monotonic()
         complaint = f"{type(exc).__name__}: {str(exc)[:120]}"
         if complaint != self._complaint:
-            logger.warning("the list of feeds cannot be read", extra={"catalog": str(self._path), "reason": complaint})
+            logger.warning("%s cannot be read: %s; the pages go without it until the next publish", self._path, complaint)
         self._complaint = complaint
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    """Open the catalog for reading alone. Raises sqlite3.Error, also for another schema."""
-    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT, isolation_level=None)
-    try:
-        connection.execute("PRAGMA query_only=1")
-        if (version := _number(connection, "user_version")) != len(MIGRATIONS):
-            raise sqlite3.DatabaseError(f"schema {version}, this version reads {len(MIGRATIONS)}")
-    except BaseException:
+def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """Open the catalog for reading alone, as `open_to_read` does. Raises sqlite3.Error, also for another schema."""
+    connection, is_live = open_to_read(path, timeout=_BUSY_TIMEOUT)
+    if (version := _number(connection, "user_version")) != len(MIGRATIONS):
         connection.close()
-        raise
-    return connection
+        raise sqlite3.DatabaseError(f"schema {version}, this version reads {len(MIGRATIONS)}")
+    return connection, is_live
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:

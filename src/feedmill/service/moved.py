@@ -9,9 +9,9 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 from feedmill.service.singleflight import SingleFlight
+from feedmill.state.database import open_to_read
 
 #: Seconds for which what is known is not compared with the database.
 _FRESH = 5.0
@@ -20,8 +20,6 @@ _TICK = 2_000_000_000
 #: Seconds to wait for a database that is locked; in WAL mode no writer locks readers out.
 _BUSY_TIMEOUT = 0.5
 _MOST = 200_000
-#: Primary result codes of a folder in which nothing may be made.
-_MAY_NOT = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 #: What tells that the database is the one that was read: inode, time of modification and size of its file and of its WAL.
 _Version = tuple[int, ...]
@@ -74,18 +72,6 @@ class Moved:
 
 def _read(path: Path) -> dict[str, str]:
     """Return what is remembered. Raises sqlite3.Error, OSError."""
-    try:
-        return _query(path, "mode=ro")
-    except sqlite3.OperationalError as exc:
-        wal = path.with_name(f"{path.name}-wal")
-        if (getattr(exc, "sqlite_errorcode", 0) & 0xFF) not in _MAY_NOT or (wal.exists() and wal.stat().st_size):
-            raise
-        # Even to read, SQLite needs to make the WAL's index beside the database, and this user may not: but there is no WAL to read.
-        return _query(path, "immutable=1")
-
-
-def _query(path: Path, how: str) -> dict[str, str]:
-    address = f"file:{quote(os.fspath(path))}?{how}"
-    with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT)) as connection:
+    with contextlib.closing(open_to_read(path, timeout=_BUSY_TIMEOUT)[0]) as connection:
         rows = connection.execute("SELECT key, value FROM memory WHERE kind='moved' LIMIT ?", (_MOST,)).fetchall()
     return {file: target for file, target in rows if isinstance(file, str) and isinstance(target, str)}

@@ -19,8 +19,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from feedmill.service.lastwords import LastWords, refusal
 from feedmill.service.patience import BODY, BUSY, HEAD, IDLE, NEW, PARTING, Outflow, Watch, WireCounts, WireLimits
+from feedmill.service.promptness import AtOnce, send_at_once
 
-__all__ = ["WireCounts", "WireLimits", "make_protocol"]
+__all__ = ["AtOnce", "WireCounts", "WireLimits", "make_protocol"]
 
 _END: Final = b"\r\n\r\n"
 _VERSIONS: Final = ("1.1", "1.0")
@@ -35,13 +36,15 @@ _MOST_UNHEARD = 2**20
 _DRAINED = 49_152
 
 
-def make_protocol(limits: WireLimits, counts: WireCounts) -> type[asyncio.Protocol]:
+def make_protocol(limits: WireLimits, counts: WireCounts, *, at_once: AtOnce = lambda _: None) -> type[asyncio.Protocol]:
     """Return the protocol class of one server, for `uvicorn.Config(http=…, ws="none")`; `counts` is kept up to date.
 
+    `at_once` is asked before the application, and answers what lies ready.
     The cap on connections is taken from the process's limit of open files as it is now: raise that first.
     """
     watch = Watch(limits, counts)
-    return type("WireProtocol", (_WireProtocol,), {"watch": watch, "limits": limits, "head_bytes": limits.head_bytes})
+    caps = {"head_bytes": limits.head_bytes, "url_bytes": limits.url_bytes, "fields": limits.fields}
+    return type("WireProtocol", (_WireProtocol,), {"watch": watch, "at_once": staticmethod(at_once), **caps})
 
 
 class _StopError(Exception):
@@ -50,8 +53,10 @@ class _StopError(Exception):
 
 class _WireProtocol(HttpToolsProtocol):
     watch: Watch
-    limits: WireLimits
+    at_once: AtOnce
     head_bytes: int
+    url_bytes: int
+    fields: int
 
     phase = NEW
     since = 0.0
@@ -101,7 +106,7 @@ class _WireProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         # Nearly always what comes is one whole head and nothing else.
-        if self.phase <= IDLE and data.endswith(_END) and data.isascii() and len(data) <= self.head_bytes:
+        if self.phase <= IDLE and data.find(_END) == len(data) - len(_END) and data.isascii() and len(data) <= self.head_bytes:
             rest = self._feed(data)
             if rest or self.phase == BODY:
                 self._read(rest)
@@ -139,9 +144,9 @@ class _WireProtocol(HttpToolsProtocol):
         self._tail = (self._tail + part)[-3:]
         self._feed(part)
         if self.phase == HEAD:
-            if len(self.url) > self.limits.url_bytes:
+            if len(self.url) > self.url_bytes:
                 self.refuse(414)
-            elif self._head_size >= self.head_bytes or len(self.headers) > self.limits.fields:
+            elif self._head_size >= self.head_bytes or len(self.headers) > self.fields:
                 self.refuse(431)
         return data[len(part) :]
 
@@ -150,7 +155,7 @@ class _WireProtocol(HttpToolsProtocol):
         end = data.find(b"\n")
         self._in_first_line = end < 0
         line = data if end < 0 else data[:end]
-        if line.isascii() or len(line) > self.limits.url_bytes:
+        if line.isascii() or len(line) > self.url_bytes:
             return data
         return _NOT_ASCII.sub(lambda byte: b"%%%02X" % ord(byte[0]), line) + data[len(line) :]
 
@@ -178,7 +183,7 @@ class _WireProtocol(HttpToolsProtocol):
 
     def _keep_ahead(self, data: bytes) -> None:
         self.flow.pause_reading()
-        if self.watch.waiting + len(data) > self.limits.waiting_bytes:
+        if self.watch.waiting + len(data) > self.watch.limits.waiting_bytes:
             # The client has to ask again for what was not answered (RFC 9112 section 9.3.2).
             self.cycle.keep_alive = False
             self._take_ahead()
@@ -205,9 +210,9 @@ class _WireProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.phase == BUSY:
             raise _StopError
-        if len(self.url) > self.limits.url_bytes:
+        if len(self.url) > self.url_bytes:
             self._stop(414)
-        if len(self.headers) > self.limits.fields:
+        if len(self.headers) > self.fields:
             self._stop(431)
         if self._hosts != 1 and (self._hosts or self.parser.get_http_version() == "1.1"):
             self._stop(400)  # RFC 9112 section 3.2
@@ -222,7 +227,10 @@ class _WireProtocol(HttpToolsProtocol):
             self.headers = []  # for trailers, which are nobody's
             self.phase = BODY
             return
-        super().on_headers_complete()
+        if send_at_once(self, self.at_once):
+            self.phase, self.since = IDLE, self.loop.time()
+            return
+        HttpToolsProtocol.on_headers_complete(self)  # super() takes four times as long
         # Not before: to ask the parser for the version takes longer than all the above.
         if self.scope["http_version"] not in _VERSIONS:
             self.cycle.disconnected = True
@@ -250,6 +258,8 @@ class _WireProtocol(HttpToolsProtocol):
         """Let it go."""
 
     def on_message_complete(self) -> None:
+        if self.phase == IDLE:  # answered at once
+            return
         if self.phase == BODY:
             self._stop(0)
         self.cycle.more_body = False
@@ -276,10 +286,10 @@ class _WireProtocol(HttpToolsProtocol):
             return
         self.phase = IDLE
         self.since = self.loop.time()
-        if self._ahead:
+        if self._ahead or self.flow.read_paused:
             self._read(self._take_ahead())
-        if not self._ahead:
-            self.flow.resume_reading()
+            if not self._ahead:
+                self.flow.resume_reading()
 
     def refuse(self, status: int) -> None:
         """Answer with an error, in words that hold nothing of the request, and part."""

@@ -40,6 +40,7 @@ ALLOW: Header = (b"allow", b"GET, HEAD")
 _READING = ("GET", "HEAD")
 _COMMON: tuple[Header, ...] = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 _POLICY = b"content-security-policy"
+_NO_RANGES: Header = (b"accept-ranges", b"none")
 _GZIPPED: Header = (b"content-encoding", b"gzip")
 #: Below it gzip's own header and the second version in caches cost more than is saved.
 _WORTH_GZIP = 500
@@ -63,10 +64,10 @@ class Reply(NamedTuple):
     lines: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Coded:
-    """One coding of a version: its entity tag, and its own headers in a 200 (without Content-Length) and in a 304."""
+class Variant(NamedTuple):
+    """One form of a version, in type and coding: its entity tag, and its own headers in a 200 (without Content-Length) and in a 304."""
 
+    coding: Coding
     etag: bytes
     found: Block
     unchanged: Block
@@ -83,13 +84,13 @@ class Representation:
     content: Content = field(repr=False)
     #: What 200 and 304 have in common with those of other versions.
     shared: Block = field(repr=False)
-    identity: Coded = field(repr=False)
-    #: None where the bytes are not worth compressing.
-    gzip: Coded | None = field(repr=False)
+    #: The type of the same bytes for those who like `application/xml` better; "" where there is no other.
+    plain_type: str = field(repr=False)
+    is_worth_gzip: bool = field(repr=False)
     media_type: bytes = field(repr=False)
     modified_text: bytes = field(repr=False)
-    #: The same bytes as `application/xml`, for those who like that better.
-    plain_xml: Representation | None = field(default=None, repr=False)
+    #: Those that somebody has asked for: few are, and all of them would be most of what a version takes in memory.
+    variants: dict[tuple[bool, Coding], Variant] = field(default_factory=dict, repr=False)
 
     @property
     def body(self) -> bytes:
@@ -115,28 +116,27 @@ def describe(
     content_type: str,
     last_modified: int | None,
     headers: Iterable[Header] = (),
-    vary: Sequence[str] = (),
+    plain_type: str = "",
 ) -> Representation:
     """Return a version whose bytes `content` has: `size` of them, told from all others by `digest`, which becomes the entity tag.
 
-    `vary`: request fields that choose between this and other representations, beside Accept-Encoding.
+    `plain_type`: as what those get the same bytes who like `application/xml` better than `content_type`.
     """
     headers = tuple(headers)
     media_type = content_type.partition(";")[0].strip().lower()
-    is_coded = size >= _WORTH_GZIP and _gains_from_gzip(media_type)
-    modified = b"" if last_modified is None else format_rfc822(datetime.fromtimestamp(last_modified, UTC)).encode("ascii")
-    of_version: list[Header] = [(b"last-modified", modified)] if modified else []
+    is_worth_gzip = size >= _WORTH_GZIP and _gains_from_gzip(media_type)
+    chosen_by = [*(["Accept"] if plain_type else []), *(["Accept-Encoding"] if is_worth_gzip else [])]
     return Representation(
         content_type=content_type,
         etag=f'"{digest}"',
         last_modified=last_modified,
         headers=headers,
         content=content,
-        shared=_shared(headers, ", ".join([*vary, "Accept-Encoding"] if is_coded else vary)),
-        identity=_coded(f'"{digest}"', content_type, of_version),
-        gzip=_coded(f'"{digest}-gzip"', content_type, [*of_version, _GZIPPED]) if is_coded else None,
+        shared=_shared(headers, ", ".join(chosen_by)),
+        plain_type=plain_type,
+        is_worth_gzip=is_worth_gzip,
         media_type=media_type.encode("ascii"),
-        modified_text=modified,
+        modified_text=b"" if last_modified is None else format_rfc822(datetime.fromtimestamp(last_modified, UTC)).encode("ascii"),
     )
 
 
@@ -154,11 +154,15 @@ def _shared(headers: tuple[Header, ...], vary: str) -> Block:
     return make_block(*_secured(headers), *([(b"vary", vary.encode("ascii"))] if vary else []))
 
 
-def _coded(etag: str, content_type: str, of_version: Sequence[Header]) -> Coded:
-    tag: Header = (b"etag", etag.encode("ascii"))
-    unchanged = [header for header in of_version if header is not _GZIPPED]
-    found = make_block((b"content-type", content_type.encode("ascii")), tag, *of_version, (b"accept-ranges", b"none"))
-    return Coded(tag[1], found, make_block(tag, *unchanged))
+def _make_variant(representation: Representation, *, is_plain: bool, coding: Coding) -> Variant:
+    # RFC 9110 §8.8.3: different bytes have different tags; and so has another type, as §8.8.1 lets it.
+    suffix = ("-xml" if is_plain else "") + ("-gzip" if coding == GZIP else "")
+    tag = f'{representation.etag[:-1]}{suffix}"'.encode("ascii")
+    modified = representation.modified_text
+    unchanged: list[Header] = [(b"etag", tag), *([(b"last-modified", modified)] if modified else [])]
+    content_type = representation.plain_type if is_plain else representation.content_type
+    found: list[Header] = [(b"content-type", content_type.encode("ascii")), *unchanged, _NO_RANGES]
+    return Variant(coding, tag, make_block(*found, *([_GZIPPED] if coding == GZIP else [])), make_block(*unchanged))
 
 
 def _gains_from_gzip(media_type: str) -> bool:
@@ -184,20 +188,20 @@ def _fields(headers: Sequence[Header]) -> dict[bytes, bytes]:
     return fields
 
 
-def _negotiate(fields: dict[bytes, bytes], representation: Representation) -> tuple[Representation, Coding, Coded]:
-    """Return the representation, the coding and its headers that a request selects (RFC 9110 §12.1)."""
-    plain = representation.plain_xml
-    if plain is not None and prefers_plain_xml(fields.get(b"accept"), representation.media_type):
-        representation = plain
-    if representation.gzip is not None and choose_coding(fields.get(b"accept-encoding")) == GZIP:
-        return representation, GZIP, representation.gzip
-    return representation, IDENTITY, representation.identity
+def _negotiate(fields: dict[bytes, bytes], representation: Representation) -> Variant:
+    """Return the variant that a request selects (RFC 9110 §12.1)."""
+    is_plain = representation.plain_type != "" and prefers_plain_xml(fields.get(b"accept"), representation.media_type)
+    coding = choose_coding(fields.get(b"accept-encoding")) if representation.is_worth_gzip else IDENTITY
+    variant = representation.variants.get((is_plain, coding))
+    if variant is None:
+        variant = representation.variants[is_plain, coding] = _make_variant(representation, is_plain=is_plain, coding=coding)
+    return variant
 
 
-def _has_it(fields: dict[bytes, bytes], representation: Representation, coded: Coded) -> bool:
+def _has_it(fields: dict[bytes, bytes], representation: Representation, variant: Variant) -> bool:
     """Whether the client has this very version; If-None-Match, even an unreadable one, beats If-Modified-Since (RFC 9110 §13.1.3)."""
     if (tags := fields.get(b"if-none-match")) is not None:
-        return names_tag(tags, coded.etag)
+        return names_tag(tags, variant.etag)
     if (since := fields.get(b"if-modified-since")) is None or representation.last_modified is None:
         return False
     return since == representation.modified_text or is_unmodified_since(since, representation.last_modified, now=int(time.time()))
@@ -218,11 +222,11 @@ def reply_at_once(scope: Scope, representation: Representation, *, more: tuple[B
     if scope["method"] not in _READING:
         return refusal(scope, 405, headers=(ALLOW,))
     fields = _fields(scope["headers"])
-    representation, coding, coded = _negotiate(fields, representation)
-    if _has_it(fields, representation, coded):
-        return _reply(304, (coded.unchanged, representation.shared, *more))
-    body = representation.content.at_hand(coding)
-    return None if body is None else _whole(scope, (coded.found, representation.shared, *more), body)
+    variant = _negotiate(fields, representation)
+    if _has_it(fields, representation, variant):
+        return _reply(304, (variant.unchanged, representation.shared, *more))
+    body = representation.content.at_hand(variant.coding)
+    return None if body is None else _whole(scope, (variant.found, representation.shared, *more), body)
 
 
 async def prepare_reply(scope: Scope, representation: Representation, *, more: tuple[Block, ...] = ()) -> Reply:
@@ -233,9 +237,9 @@ async def prepare_reply(scope: Scope, representation: Representation, *, more: t
     """
     if (reply := reply_at_once(scope, representation, more=more)) is not None:
         return reply
-    representation, coding, coded = _negotiate(_fields(scope["headers"]), representation)
-    body = await representation.content.bring(coding)
-    return _whole(scope, (coded.found, representation.shared, *more), body)
+    variant = _negotiate(_fields(scope["headers"]), representation)
+    body = await representation.content.bring(variant.coding)
+    return _whole(scope, (variant.found, representation.shared, *more), body)
 
 
 def refusal(scope: Scope, status: int, *, headers: Iterable[Header] = (), text: str = "") -> Reply:

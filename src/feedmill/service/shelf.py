@@ -80,7 +80,7 @@ class Shelf:
         root: Path,
         *,
         budget: int = 40 * 2**20,
-        versions: int = 20_000,
+        versions: int = 10_000,
         biggest: int = 16 * 2**20,
         pool: Executor | None = None,
         reader: Reader = read_guarded,
@@ -188,12 +188,17 @@ class Shelf:
         return _Place(name, digest, seen.stamp, seen.age >= _SETTLED, until, representation)
 
     def _represent(self, file: str, digest: str, size: int, modified: int) -> Representation:
-        made = partial(describe, _OnShelf(self, file, digest), size=size, last_modified=modified, headers=_HEADERS)
-        if not (is_feed(file) and media_type(file).endswith("+xml")):
-            return made(digest=digest, content_type=content_type(file))
-        # Browsers show the source of `application/atom+xml`, and ask for `application/xml`, which they show styled (Chromium 156).
-        plain = made(digest=f"{digest}-xml", content_type="application/xml; charset=utf-8", vary=("Accept",))
-        return replace(made(digest=digest, content_type=content_type(file), vary=("Accept",)), plain_xml=plain)
+        is_xml_feed = is_feed(file) and media_type(file).endswith("+xml")
+        return describe(
+            _OnShelf(self, file, digest),
+            digest=digest,
+            size=size,
+            content_type=content_type(file),
+            last_modified=modified,
+            headers=_HEADERS,
+            # Browsers show the source of `application/atom+xml`, and ask for `application/xml`, which they show styled (Chromium 156).
+            plain_type="application/xml; charset=utf-8" if is_xml_feed else "",
+        )
 
     def body_at_hand(self, digest: str, coding: Coding) -> bytes | None:
         """Return the bytes of a version where they are in memory."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 #: Posts are compared with the ledger before a round, where something was heard of them and at the latest after this time.
 STOCK_LIFE = timedelta(minutes=10)
+#: Where that takes longer than this many seconds (50,000 posts and more), it may take a twentieth of the time at most: posts that a
+#: round stores are heard of too.
+_LONG_STOCK, _STOCK_SHARE = 0.25, 20
 #: A source that has been due for so long, and is not being fetched, is overdue.
 OVERDUE = timedelta(minutes=5)
 #: After a failing disk nothing is tried for so long, doubled with every further failure.
@@ -57,7 +61,11 @@ class Syncing:
         self._is_broken = False
         self._failures, self._not_before = 0, self._around.now()
         self._last_look = self._not_before
-        self._stocked_at: datetime | None = None
+        #: When the posts were compared with the ledger last, and whether something was heard of them since.
+        self._stocked_at = self._not_before
+        self._is_stock_old = True
+        #: Until when it is not done again, by the monotonic clock in seconds.
+        self._no_stock_before = 0.0
         self._killed = 0
         #: Sources that were due again while they were still being fetched.
         self.overlaps = 0
@@ -109,7 +117,7 @@ class Syncing:
 
     def posts_changed(self) -> None:
         """Hear that people may have moved or deleted posts: they are compared with the ledger before the next round."""
-        self._stocked_at = None
+        self._is_stock_old = True
 
     def due(self, now: datetime) -> tuple[int, int]:
         """Return how many sources are due (being fetched or not), and how many are overdue."""
@@ -151,7 +159,7 @@ class Syncing:
         self._let_go(self._config.sync_lock_path)
         try:
             session = Session(self._config, around=self._around, heard=self._hear)
-            self._stocked_at = self._around.now()
+            self._note_stock()
             self._session = await session.__aenter__()
             self._look_again()
         except Unreadable as damage:
@@ -164,6 +172,19 @@ class Syncing:
             self._stumble(exc)
         finally:
             self._opening = None
+
+    def _note_stock(self) -> None:
+        """Note that the posts are compared with the ledger now: what is heard of them from here on is for the next time."""
+        self._stocked_at, self._is_stock_old = self._around.now(), False
+
+    async def _take_stock(self, session: Session) -> None:
+        began = time.monotonic()
+        if began < self._no_stock_before:
+            return
+        self._note_stock()
+        await session.take_stock()
+        taken = time.monotonic() - began
+        self._no_stock_before = began + (taken * _STOCK_SHARE if taken > _LONG_STOCK else 0.0)
 
     async def _close_session(self) -> None:
         async with self._closing:
@@ -239,9 +260,8 @@ class Syncing:
     async def _round(self, session: Session, claimed: Sequence[Known]) -> None:
         """Fetch these sources; only a disk on which nothing can be noted ends a round early."""
         try:
-            if self._stocked_at is None or abs(self._around.now() - self._stocked_at) > STOCK_LIFE:
-                self._stocked_at = self._around.now()
-                await session.take_stock()
+            if self._is_stock_old or abs(self._around.now() - self._stocked_at) > STOCK_LIFE:
+                await self._take_stock(session)
             await session.fetch(claimed)
             for path in await session.prune([source for source, _ in claimed]):
                 logger.info("removed %s: its source keeps no more", path)

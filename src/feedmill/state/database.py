@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from feedmill.durable import make_folder, storage
 from feedmill.errors import StorageError
@@ -21,6 +22,8 @@ _PAGE = 4096
 _SIDE_FILES = ("", "-wal", "-shm")
 #: Primary result codes that mean "this file is not (or no longer) a database": SQLITE_CORRUPT and SQLITE_NOTADB.
 _UNREADABLE = (11, 26)
+#: Primary result codes of a folder in which nothing may be made: SQLITE_READONLY and SQLITE_CANTOPEN.
+_MAY_NOT = (8, 14)
 
 
 class Unreadable(Exception):
@@ -101,12 +104,22 @@ class _Cursor(sqlite3.Cursor):
     connection: _Connection
 
     def execute(self, *arguments: Any) -> Self:
-        with reading(self.connection.path):
+        with self._given_up_on_error():
             return super().execute(*arguments)
 
     def executemany(self, *arguments: Any) -> Self:
-        with reading(self.connection.path):
+        with self._given_up_on_error():
             return super().executemany(*arguments)
+
+    @contextlib.contextmanager
+    def _given_up_on_error(self) -> Iterator[None]:
+        """Let go of a statement that failed: the traceback holds this cursor, and while it is open so are the database's files."""
+        try:
+            with reading(self.connection.path):
+                yield
+        except BaseException:
+            self.close()
+            raise
 
     def executescript(self, *arguments: Any) -> sqlite3.Cursor:
         with reading(self.connection.path):
@@ -164,6 +177,33 @@ def move_aside(damage: Unreadable) -> Path:
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     logger.warning("%s cannot be used: %s; moved to %s and rebuilt", path, damage.reason, aside.name)
     return aside
+
+
+def open_to_read(path: Path, *, timeout: float) -> tuple[sqlite3.Connection, bool]:
+    """Open a database that others write, for reading alone; also return whether what they write from now on will be seen.
+
+    Even to read SQLite makes the WAL's index beside the database. Where this user may make nothing there, and there is no WAL, the file
+    by itself is read, as it is now. `timeout` in seconds. Raises sqlite3.Error, OSError: the caller knows what a reader does about it.
+    """
+    try:
+        return _connect_to_read(path, "mode=ro", timeout), True
+    except sqlite3.OperationalError as exc:
+        wal = path.with_name(f"{path.name}-wal")
+        if (getattr(exc, "sqlite_errorcode", 0) & 0xFF) not in _MAY_NOT or (wal.exists() and wal.stat().st_size):
+            raise
+        return _connect_to_read(path, "immutable=1", timeout), False
+
+
+def _connect_to_read(path: Path, how: str, timeout: float) -> sqlite3.Connection:
+    address = f"file:{quote(str(path.absolute()))}?{how}"
+    connection = sqlite3.connect(address, uri=True, timeout=timeout, isolation_level=None)
+    try:
+        connection.execute("PRAGMA query_only=1")
+        connection.execute("PRAGMA user_version").fetchone()  # SQLite looks at nothing before it is asked
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def copy_database(path: Path, folder: Path) -> Path:

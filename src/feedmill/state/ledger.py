@@ -10,7 +10,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -94,16 +94,18 @@ class SourceState:
     title: str = ""
 
 
+_DEFAULTS = asdict(SourceState())
+
+
 def state_to_json(state: SourceState) -> str:
     """Return `state` as JSON, without what has its default."""
-    defaults = SourceState()
-    return json.dumps({key: value for key, value in asdict(state).items() if value != getattr(defaults, key)}, ensure_ascii=False)
+    found = ((key, getattr(state, key), default) for key, default in _DEFAULTS.items())
+    return json.dumps({key: value for key, value, default in found if value != default}, ensure_ascii=False)
 
 
 def state_from_json(text: str) -> SourceState:
     """The inverse of `state_to_json`; keys of another version are passed over."""
-    known = {item.name for item in fields(SourceState)}
-    return SourceState(**{key: value for key, value in json.loads(text).items() if key in known})
+    return SourceState(**{key: value for key, value in json.loads(text).items() if key in _DEFAULTS})
 
 
 class Ledger:

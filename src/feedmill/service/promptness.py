@@ -1,0 +1,46 @@
+"""Answers that lie ready are sent while the request's head is still being parsed: nearly every request for a feed has one.
+
+uvicorn makes a scope, a cycle, an event and a task for every request, and an application takes two more rounds to answer: two
+thirds of what a 304 costs (measured).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    from feedmill.service.representation import Reply
+
+#: Asked with a scope of "method", "raw_path" (the whole target, a query too) and "headers" alone; None: the application is to be called.
+AtOnce = Callable[[MutableMapping[str, Any]], "Reply | None"]
+
+
+def send_at_once(connection: HttpToolsProtocol, at_once: AtOnce) -> bool:
+    """Answer the request whose head has just been read, where that can be done now; False: the application is to do it.
+
+    Only on a connection that goes on, in HTTP/1.1, where the client takes what it is sent, and no line is to be logged.
+    """
+    parser = connection.parser
+    if (
+        connection.access_log
+        or connection.flow.write_paused
+        or parser.get_http_version() != "1.1"
+        or not parser.should_keep_alive()
+        or parser.should_upgrade()
+    ):
+        return False
+    scope: MutableMapping[str, Any] = connection.scope  # type: ignore[assignment]  # uvicorn fills in the rest where it is called
+    scope["method"], scope["raw_path"] = parser.get_method().decode("ascii"), connection.url
+    reply = at_once(scope)
+    if reply is None:
+        return False
+    lines = reply.lines or b"".join(b"%b: %b\r\n" % header for header in reply.headers)
+    dated = b"".join(b"%b: %b\r\n" % header for header in connection.server_state.default_headers)
+    connection.transport.write(b"".join((STATUS_LINE[reply.status], dated, lines, b"\r\n", reply.body)))
+    connection.server_state.total_requests += 1
+    return True
