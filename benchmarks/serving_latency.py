@@ -134,6 +134,8 @@ class Watcher:
         parts = [Part(name) for name in PARTS]
         foes = free_port()
         origin = [sys.executable, str(HERE / "serving_foes.py"), str(foes)]
+        # A daemon that has fetched before: the first fetch loads what fetching takes, once in its life.
+        self._site.subscribe({"news-0": f"http://127.0.0.1:{foes}/news?0"})
         with running("origin", origin, foes, cwd=self._folder), feedmill("daemon", self._site.folder) as daemon:
             if not quiet(daemon, within=_FIRST_PUBLISH):
                 sys.exit(f"the daemon was still at work after {_FIRST_PUBLISH:.0f} s")

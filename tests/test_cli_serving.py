@@ -88,7 +88,7 @@ def test_without_http_it_does_everything_else(tmp_path: Path) -> None:
     project.post("a.md", title="A")
     with running(project.root, "--no-http") as daemon:
         daemon.until((project.root / "feeds" / "atom.xml").exists)
-        assert daemon.lines("INFO ready: 0 sources, serving nothing")
+        assert daemon.lines("INFO ready: serving nothing; sources: 0")
         project.post("b.md", title="B")
         daemon.until(lambda: len(project.parsed().entries) == 2)
 
@@ -114,7 +114,7 @@ def test_one_daemon_has_the_state_and_who_only_reads_or_publishes_may_work_besid
             feedmill(project.root, "add", origin.url("/second"), "--name", "second")
             daemon.until(lambda: titles(daemon) == ["Title 2", "Title 1", "A"])
             feedmill(project.root, "remove", "second")
-            daemon.until(lambda: daemon.lines("config.yaml was read anew: 1 sources"))
+            daemon.until(lambda: daemon.lines("config.yaml was read anew; sources: 1"))
             assert titles(daemon) == ["Title 2", "Title 1", "A"]  # its posts stay
             assert not daemon.lines("ERROR")
 

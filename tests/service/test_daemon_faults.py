@@ -170,13 +170,13 @@ def test_systemd_is_told_how_it_goes(tmp_path: Path) -> None:
     project.post("a.md")
     with Manager(tmp_path / "notify") as manager:
         with running(project.root, environ=manager.environ) as daemon:
-            assert manager.hear() == f"READY=1\nSTATUS=0 sources, serving {daemon.url}"
+            assert manager.hear() == f"READY=1\nSTATUS=serving {daemon.url}; sources: 0"
             # A name of the file of which nobody is told, as an editor in a container has one.
             os.link(project.root / "config.yaml", other := tmp_path / "other.yaml")
             other.write_text(other.read_text() + "server: {max_age: 77s}\n")
             daemon.tell(signal.SIGHUP)
             assert manager.hear().startswith("RELOADING=1\nMONOTONIC_USEC=")
-            assert manager.hear() == "READY=1\nSTATUS=0 sources"
+            assert manager.hear() == "READY=1\nSTATUS=sources: 0"
             daemon.until_published()
             assert 77 <= int(daemon.get(FEED).headers["cache-control"].rpartition("=")[2]) <= 85
         while (said := manager.hear()) != "STOPPING=1":

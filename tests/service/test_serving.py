@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -82,15 +82,14 @@ def test_feeds_alone_are_served_where_nothing_else_was_brought(tmp_path: Path) -
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
     """Mount a folder over itself, read-only; skips where this user may not."""
-    mount = ["mount", "--bind", folder, folder], ["mount", "-o", "remount,ro,bind", folder]
-    for command in mount:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"this user cannot mount: {done.stderr.strip()}")
-    try:
+    with ExitStack() as stack:
+        for options in (["--bind", folder, folder], ["-o", "remount,ro,bind", folder]):
+            done = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"this user cannot mount: {done.stderr.strip()}")
+            if options[0] == "--bind":
+                stack.callback(subprocess.run, ["umount", folder], check=True)
         yield
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 @pytest.mark.slow

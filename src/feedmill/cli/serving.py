@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,12 +25,16 @@ def daemon(config_path: str, *, no_http: bool, host: str, port: int | None) -> N
 
     Changes under posts/ and of the configuration are noticed by themselves.
     """
-    from feedmill.service.daemon import Daemon
     from feedmill.service.lifecycle import run_service
     from feedmill.service.logs import begin_log
 
+    def run() -> Coroutine[Any, Any, None]:
+        from feedmill.service.daemon import Daemon  # half a second, in which signals are heard already
+
+        return Daemon(Path(config_path), host=host, port=port, is_serving=not no_http).run()
+
     begin_log()
-    run_service(lambda: Daemon(Path(config_path), host=host, port=port, is_serving=not no_http).run())
+    run_service(run)
 
 
 @click.command()
@@ -38,7 +44,11 @@ def serve(config_path: str, *, host: str, port: int | None) -> None:
     """Serve feeds/ and posts/ as they are, until SIGTERM or Ctrl-C; fetch and write nothing."""
     from feedmill.service.lifecycle import run_service
     from feedmill.service.logs import begin_log
-    from feedmill.service.serving import Serving
+
+    def run() -> Coroutine[Any, Any, None]:
+        from feedmill.service.serving import Serving
+
+        return Serving(Path(config_path), host=host, port=port).run()
 
     begin_log()
-    run_service(lambda: Serving(Path(config_path), host=host, port=port).run())
+    run_service(run)

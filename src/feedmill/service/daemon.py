@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from feedmill.config import Config
@@ -110,8 +110,8 @@ class Daemon:
         self._health.is_ready = True
         config = self._reloader.config
         where = f"serving {', '.join(self._web.addresses)}" if self._web else "serving nothing"
-        logger.info("ready: %d sources, %s", sum(source.enabled for source in config.sources), where)
-        self._notifier.ready(f"{len(config.sources)} sources, {where}")
+        logger.info("ready: %s; sources: %d", where, sum(source.enabled for source in config.sources))
+        self._notifier.ready(f"{where}; sources: {len(config.sources)}")
 
     async def _end(self, tasks: list[asyncio.Task[Any]]) -> None:
         """End in order: nothing new is begun, what is being written is written, the rest is undone."""
@@ -180,9 +180,8 @@ class Daemon:
     def _left_out(self, _: object) -> None:
         self.counts.ticks_skipped += 1
 
-    def _failed(self, event: JobExecutionEvent) -> None:
-        self.counts.jobs_failed += 1
-        logger.error("the job %s failed: %s: %s", event.job_id, type(event.exception).__name__, event.exception)
+    def _failed(self, _: object) -> None:
+        self.counts.jobs_failed += 1  # APScheduler has logged it, with the traceback
 
     # What the parts say
 
@@ -210,7 +209,8 @@ class Daemon:
         self._health.last_publish, self._health.publish_trouble = datetime.now(UTC), ""
         self._say_problems(printed)
         if printed.changed or printed.removed:
-            logger.info("published: %d feeds written, %d removed, in %.2f s", len(printed.changed), printed.removed_in_all, printed.seconds)
+            told = "published: wrote %d of %d feeds, removed %d, in %.2f s"
+            logger.info(told, len(printed.changed), printed.feeds, printed.removed_in_all, printed.seconds)
         if printed.next_due is not None:
             # A post that waits for its time; whoever comes later knows of a later one.
             self._scheduler.add_job(self._publish, "date", run_date=from_epoch(printed.next_due), id="due", replace_existing=True)
@@ -261,7 +261,7 @@ class Daemon:
             async with self._reloading:
                 await self._read_anew()
         finally:
-            self._notifier.ready(f"{len(self._reloader.config.sources)} sources")
+            self._notifier.ready(f"sources: {len(self._reloader.config.sources)}")
 
     async def _read_anew(self) -> None:
         """Put in force what config.yaml says now, if that is something else, and everybody can work by it."""

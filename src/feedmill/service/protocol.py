@@ -107,9 +107,9 @@ class _WireProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         # Nearly always what comes is one whole head and nothing else.
         if self.phase <= IDLE and data.find(_END) == len(data) - len(_END) and data.isascii() and len(data) <= self.head_bytes:
-            rest = self._feed(data)
-            if rest or self.phase == BODY:
-                self._read(rest)
+            self._feed(data)
+            if self.phase == BODY:
+                self._answer_without_body(b"")
         else:
             self._read(data)
 
@@ -159,27 +159,17 @@ class _WireProtocol(HttpToolsProtocol):
             return data
         return _NOT_ASCII.sub(lambda byte: b"%%%02X" % ord(byte[0]), line) + data[len(line) :]
 
-    def _feed(self, data: bytes) -> bytes:
-        """Have the parser read a head and perhaps more; returns what belongs to later requests."""
+    def _feed(self, data: bytes) -> None:
+        """Have the parser read what belongs to one request, never more: it would go on with the next before this is answered."""
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
+        except httptools.HttpParserUpgrade:
             self.watch.counts.upgrades += 1
             if self.phase == BUSY and self.parser.get_method() == b"CONNECT":
                 self.cycle.keep_alive = False
-            return data[upgrade.args[0] :]
         except httptools.HttpParserError:
-            if self.phase == BUSY:
-                return self._begin_anew(data)
             if self._fault:
                 self.refuse(self._fault)
-        return b""
-
-    def _begin_anew(self, data: bytes) -> bytes:
-        """Have later requests that came in one read with the one in hand wait for their turn, sound or not."""
-        self.parser = httptools.HttpRequestParser(self)
-        self._hosts, self._announces_body = 0, False
-        return data.lstrip(b"\r\n").partition(_END)[2]
 
     def _keep_ahead(self, data: bytes) -> None:
         self.flow.pause_reading()
@@ -208,8 +198,6 @@ class _WireProtocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        if self.phase == BUSY:
-            raise _StopError
         if len(self.url) > self.url_bytes:
             self._stop(414)
         if len(self.headers) > self.fields:

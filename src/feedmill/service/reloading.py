@@ -71,7 +71,7 @@ class Reloader:
         before, self.read, self._said = self.config, found, ""
         if any(getattr(before.server, name) != getattr(found.config.server, name) for name in _AT_START):
             logger.warning("server.host, server.port and server.access_log change with the next start")
-        logger.info("%s was read anew: %d sources", self.path, len(found.config.sources))
+        logger.info("%s was read anew; sources: %d", self.path, len(found.config.sources))
         return True
 
     def _keep(self, exc: FeedmillError) -> None:
