@@ -1,6 +1,6 @@
 # make run     makes .venv from requirements.lock and publishes posts/ into feeds/
-# make test    runs the tests
-# make check   what CI runs: format, lint, types, import contracts, tests
+# make test    runs the tests, but for those that take longest
+# make check   what CI runs: format, lint, types, import contracts, all tests
 # make bench   measures publishing beside Hugo, syncing beside reader and newsboat, serving beside nginx, where these are installed
 # make fuzz    fuzzes what reads foreign bytes, 30 s a target (needs Linux)
 # make lock    resolves pyproject.toml anew into requirements.lock (needs uv)
@@ -16,14 +16,14 @@ run: .venv/ready
 	@$(BIN)/publish-feed
 
 test: .venv/ready-dev
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto -m "not long"
 
 check: .venv/ready-dev
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) --no-print-directory test
+	$(BIN)/pytest -n auto
 
 bench: .venv/ready-dev .venv-bench/ready
 	$(BIN)/python benchmarks/publish.py

@@ -43,7 +43,7 @@ def is_ready(run: Running) -> bool:
     return True
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_cannot_be_is_said_in_a_line(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -60,7 +60,7 @@ def test_what_cannot_be_is_said_in_a_line(tmp_path: Path) -> None:
                 assert (found, message in said, "Traceback" in said) == (status, True, False), said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_a_good_configuration_nothing_begins(tmp_path: Path) -> None:
     project = make_project(tmp_path, "feeds: {limit: none}\nserver:\n  prot: 1\n")
     with started(project.root, ("daemon",)) as (run,):
@@ -74,7 +74,7 @@ def test_without_a_good_configuration_nothing_begins(tmp_path: Path) -> None:
     assert {path.name for path in project.root.iterdir()} == {"posts"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_where_it_listens(tmp_path: Path) -> None:
     project = make_project(tmp_path, "server: {host: 127.0.0.3, port: 1}\n")
     with running(project.root, "--host", "localhost", command="serve") as server:
@@ -82,7 +82,7 @@ def test_where_it_listens(tmp_path: Path) -> None:
         assert server.url.startswith(("http://127.0.0.1:", "http://[::1]:"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_http_it_does_everything_else(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     project.post("a.md", title="A")
@@ -93,7 +93,7 @@ def test_without_http_it_does_everything_else(tmp_path: Path) -> None:
         daemon.until(lambda: len(project.parsed().entries) == 2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_daemon_has_the_state_and_who_only_reads_or_publishes_may_work_beside_it(tmp_path: Path) -> None:
     with FaultOrigin() as origin:
         origin.add("/first", Reply(body=items(1)))
@@ -119,7 +119,7 @@ def test_one_daemon_has_the_state_and_who_only_reads_or_publishes_may_work_besid
             assert not daemon.lines("ERROR")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_of_daemons_that_start_at_once_exactly_one_wins(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     with started(project.root, *[("daemon", "--no-http")] * CROWD) as runs:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from feedmill.config import Config
 from feedmill.service.pages import Pages
-from feedmill.service.representation import Representation
+from feedmill.service.representation import Representation, reply_at_once
 
 #: (type, bytes, policy) of further documents by path.
 More = Mapping[str, tuple[str, bytes, str]]
@@ -44,4 +44,7 @@ async def serving(config: Config, *, clock: float, more: More | None = None) -> 
 
 
 def _response(page: Representation) -> web.Response:
-    return web.Response(body=page.body, headers=[(name.decode(), value.decode()) for name, value in page.identity.found])
+    reply = reply_at_once({"method": "GET", "headers": []}, page)
+    assert reply is not None
+    headers = [(name.decode(), value.decode()) for name, value in reply.headers if name != b"content-length"]
+    return web.Response(body=reply.body, headers=headers)

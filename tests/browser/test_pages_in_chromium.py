@@ -15,6 +15,8 @@ from feedmill.producer.feedcss import FEED_CSS
 from hostile import PAYLOADS
 from sites import NOW, Project, make_post
 
+pytestmark = pytest.mark.long
+
 SCREENS = [(390, 844), (1280, 800)]
 SCHEMES = ["light", "dark"]
 FEED_POLICY = "default-src 'none'; style-src 'self'; sandbox"

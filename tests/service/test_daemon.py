@@ -41,7 +41,7 @@ def quickest(daemon: Running, save: Callable[[str], None], holds: Callable[[str]
     return min(took)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_is_saved_under_posts_is_served_within_two_seconds(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     posts = project.root / "posts"
@@ -60,7 +60,7 @@ def test_what_is_saved_under_posts_is_served_within_two_seconds(tmp_path: Path) 
         assert max(took) < PROMISED, took
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_post_appears_when_its_time_comes(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     project.post("a.md", title="Now")
@@ -98,7 +98,7 @@ def save_in_pieces(file: Path, text: str) -> None:
             time.sleep(0.1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_however_an_editor_saves_no_reader_sees_a_half_or_misses_the_post(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     project.post("a.md", title="Post", body="<p>old</p>")
@@ -123,7 +123,7 @@ def test_however_an_editor_saves_no_reader_sees_a_half_or_misses_the_post(tmp_pa
             assert any(is_clean(save, 10 * kind + number) for number in range(TRIES)), save
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_new_entry_upstream_becomes_a_post_and_is_served(tmp_path: Path) -> None:
     held = {"body": items(1, 2), "tag": '"1"'}
 
@@ -161,7 +161,7 @@ def test_a_new_entry_upstream_becomes_a_post_and_is_served(tmp_path: Path) -> No
 SHORT = "feeds: {limit: 1}\n"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_changed_configuration_is_taken_over_and_a_broken_one_is_not(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     project.post("a.md", title="A", date="2026-01-02")
@@ -222,7 +222,7 @@ class Stumbling(Daemon):
         self.ran["late"] += 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_job_stops_the_clock(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         daemon = Stumbling(make_project(tmp_path).root / "config.yaml")
@@ -246,7 +246,7 @@ class SetBack(Daemon):
         return scheduler
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_clock_that_was_set_back_stops_nothing(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_here(SetBack(make_project(tmp_path).root / "config.yaml", is_serving=False)) as counts:

@@ -51,7 +51,7 @@ def problems(daemon: Running) -> set[str]:
     return {str(problem) for problem in said["problems"]}  # type: ignore[attr-defined]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_publisher_that_is_killed_is_replaced(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     project.post("a.md", title="A")
@@ -74,7 +74,7 @@ def test_a_publisher_that_is_killed_is_replaced(tmp_path: Path) -> None:
         assert len({first.pid, second.pid, third.pid}) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_reader_that_is_killed_costs_one_fetch(tmp_path: Path) -> None:
     clock = Offset(tmp_path / "clock")
     with FaultOrigin() as origin:
@@ -95,7 +95,7 @@ def test_a_reader_that_is_killed_costs_one_fetch(tmp_path: Path) -> None:
             daemon.until(lambda: "Title 2" in titles(daemon))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_full_disk_stops_nothing_that_is_served_and_heals(tmp_path: Path) -> None:
     clock = Offset(tmp_path / "clock")
     with FaultOrigin() as origin, mounted(tmp_path / "disk", "size=40m") as disk:
@@ -133,7 +133,7 @@ def fill(file: Path) -> None:
                 pass
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_folder_of_posts_that_went_away_empties_no_feed(tmp_path: Path) -> None:
     clock = Offset(tmp_path / "clock")
     with FaultOrigin() as origin:
@@ -164,7 +164,7 @@ def test_a_folder_of_posts_that_went_away_empties_no_feed(tmp_path: Path) -> Non
             assert daemon.lines("INFO publishing works again")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_systemd_is_told_how_it_goes(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     project.post("a.md")
@@ -219,7 +219,7 @@ def failing(origin: FaultOrigin) -> str:
     return f"server: {{access_log: true}}\nsync:\n  allow_networks: [127.0.0.0/8]\nsources:\n{listed}"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_is_told_of_itself_is_all_that_is_documented_and_no_secret(tmp_path: Path, root: Path) -> None:
     with FaultOrigin() as origin:
         written = failing(origin)

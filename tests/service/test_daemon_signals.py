@@ -95,7 +95,7 @@ def world_in(folder: Path) -> Iterator[World]:
         yield World(make_project(folder), origin, Offset(folder / "clock"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc: no way to see that a process listens to signals")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_daemon_ends_in_order_whenever_it_is_told(tmp_path: Path, seed: int) -> None:

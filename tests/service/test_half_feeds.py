@@ -135,7 +135,7 @@ def feeds(root: Path, *, budget: int, turns: int) -> Iterator[tuple[FeedApp, Wri
         shelf.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("budget", "reads", "rewrites"),
     [(48 * 2**20, 100_000, 1000), (20_000, 5_000, 100)],
@@ -168,7 +168,7 @@ def test_I12_every_body_is_one_whole_version_under_its_tag(tmp_path: Path, budge
         assert seen.kinds["GET", status, coding] > reads // 50
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_I12_over_HTTP_too(tmp_path: Path) -> None:
     def read(seed: int) -> int:
         reader = Reader(seed, seen)

@@ -85,7 +85,7 @@ def answers(daemon: Running, status: int) -> float:
     return daemon.number(f'feedmill_responses_total{{status="{status}"}}')
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("subscribe", [ByNewsboat, ByRss2email, BySfeed])
 def test_a_reader_gets_a_new_entry_once_upstream_has_one(tmp_path: Path, subscribe: type[ByNewsboat | ByRss2email | BySfeed]) -> None:
     clock, home = Offset(tmp_path / "clock"), tmp_path / "home"

@@ -50,7 +50,7 @@ def without_side_files(root: Path) -> dict[str, bytes]:
     return {path: data for path, (_, data) in tree(root).items() if not path.endswith(SIDE_FILES)}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_serves_what_is_there_and_writes_nothing(tmp_path: Path) -> None:
     project = published(tmp_path)
     before = without_side_files(project.root)
@@ -62,7 +62,7 @@ def test_it_serves_what_is_there_and_writes_nothing(tmp_path: Path) -> None:
     assert without_side_files(project.root) == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_feeds_alone_are_served_where_nothing_else_was_brought(tmp_path: Path) -> None:
     """A machine to which feeds/ is copied has no posts and no databases, and gets none."""
     project = published(tmp_path)
@@ -92,14 +92,14 @@ def read_only(folder: Path) -> Iterator[None]:
         yield
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_folder_that_cannot_be_written_to_is_enough(tmp_path: Path) -> None:
     project = published(tmp_path)
     with read_only(project.root), running(project.root, command="serve") as server:
         look_at_everything(server)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_changed_configuration_is_taken_over_and_systemd_is_told(tmp_path: Path) -> None:
     project = published(tmp_path)
     with Manager(tmp_path / "notify") as manager:

@@ -452,7 +452,7 @@ def stored(world: World) -> Counter[str]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not CHILDREN.exists(), reason="what a process holds is seen in /proc")
 def test_a_week_of_200_sources(tmp_path: Path) -> None:
     begun, work = time.monotonic(), time.process_time()
