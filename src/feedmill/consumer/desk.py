@@ -93,7 +93,7 @@ class Desk:
             states = self._ledger.states()
             gone = states.keys() - {source.name for source in self._config.sources}
             self._ledger.reset_states(name for name in gone if states[name] != SourceState())
-        return states
+        return {name: state for name, state in states.items() if name not in gone}
 
     def held_hosts(self, now: int) -> dict[str, int]:
         """Return the hosts that asked everybody to stay away, and until when (epoch seconds)."""

@@ -65,7 +65,7 @@ class Session:
 
     async def __aenter__(self) -> Self:
         """Open the ledger and bring it in step with the posts. Raises StorageError, Unreadable."""
-        self._stack.callback(self._thread.shutdown)
+        self._stack.callback(lambda: self._thread.shutdown(wait=False))  # the ledger is closed by then; a disk that hangs is not waited for
         try:
             self._desk = await self._at_desk(lambda: Desk(self.config, self._state, is_dry=self._is_dry))
         except BaseException:
@@ -91,6 +91,8 @@ class Session:
     def adopt(self, config: Config) -> None:
         """Go on with another configuration, whose sources alone differ; rounds under way keep theirs."""
         self.config = config
+        names = {source.name for source in config.sources}
+        self._states = {name: state for name, state in self._states.items() if name in names}  # who comes back begins anew
         self._desk.adopt(config)
 
     def known(self, sources: Iterable[SourceConfig]) -> list[Known]:

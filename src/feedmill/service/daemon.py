@@ -90,7 +90,8 @@ class Daemon:
                 tasks.append(asyncio.create_task(self._web.run()))
                 await self._web.started()
             await self._watch_over(self._reloader.config)
-            await self._read_anew()  # what was saved between reading it and watching it
+            async with self._reloading:
+                await self._read_anew()  # what was saved between reading it and watching it
             self._printer.request()
             self._scheduler.start()
             self._clock = asyncio.create_task(self._watch_clock())
@@ -129,7 +130,9 @@ class Daemon:
                 closing = [self._printer.close(within=_PRINT_GRACE), self._syncing.close()]
                 if self._watch is not None:
                     closing.append(self._watch.__aexit__())
-                await asyncio.gather(*closing)
+                for failure in await asyncio.gather(*closing, return_exceptions=True):
+                    if failure is not None:
+                        logger.error("ending: %s: %s", type(failure).__name__, failure)
                 if tasks:
                     await asyncio.wait(tasks)
         except TimeoutError:
@@ -232,6 +235,8 @@ class Daemon:
         self._health.publish_trouble = str(exc)
 
     def _noticed(self, change: Change) -> None:
+        if self._is_ending:
+            return
         if change is Change.CONFIG:
             self._reload()
             return
@@ -261,7 +266,8 @@ class Daemon:
             async with self._reloading:
                 await self._read_anew()
         finally:
-            self._notifier.ready(f"sources: {len(self._reloader.config.sources)}")
+            if not self._is_ending:
+                self._notifier.ready(f"sources: {len(self._reloader.config.sources)}")
 
     async def _read_anew(self) -> None:
         """Put in force what config.yaml says now, if that is something else, and everybody can work by it."""

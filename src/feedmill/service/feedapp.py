@@ -112,7 +112,7 @@ class FeedApp:
         """
         place = self._places.get(scope.get("raw_path", b""))
         representation = self._shelf.at_hand(place.file) if place is not None else None
-        if place is None or representation is None or scope["method"] == "OPTIONS":
+        if place is None or representation is None or scope["method"] not in ("GET", "HEAD"):
             return None
         reply = reply_at_once(scope, representation, more=(next(self._cache_control), *place.link))
         if reply is not None:

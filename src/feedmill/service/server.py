@@ -30,6 +30,8 @@ from feedmill.service.shelf import Shelf
 
 #: Seconds that requests in hand have when the server ends.
 _GRACE = 3
+#: Seconds after which nobody reads any more from a folder of feeds that is another one now.
+_LAST_READERS = 30.0
 #: Seconds between two requests on one connection.
 _KEEP_ALIVE = 15
 
@@ -37,12 +39,12 @@ _KEEP_ALIVE = 15
 class Site:
     """The ASGI application of one configuration."""
 
-    def __init__(self, config: Config, *, counts: Counts, health: Health, metrics: Metrics) -> None:
+    def __init__(self, config: Config, shelf: Shelf, *, counts: Counts, health: Health, metrics: Metrics) -> None:
         self._config, self._health, self._metrics = config, health, metrics
         self._pages = Pages(config)
-        self._shelf = Shelf(config.feeds_dir)
+        self.feeds_dir, self.shelf = config.feeds_dir, shelf
         self._feeds = FeedApp(
-            self._shelf,
+            shelf,
             feeds_url=config.feeds_url,
             hubs=config.feeds.hub,
             max_age=config.server.max_age,
@@ -70,8 +72,7 @@ class Site:
         return self._feeds.at_once(scope) if scope["raw_path"].startswith(PREFIX) else None
 
     async def close(self) -> None:
-        """Let go of what the pages and the shelf read."""
-        self._shelf.close()
+        """Let go of what the pages read; the shelf may be another site's by now."""
         await self._pages.close()
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> int:
@@ -123,14 +124,15 @@ def open_web(config: Config, *, counts: Counts, health: Health, metrics: Metrics
     server = config.server
     raise_descriptor_limit()
     sockets = open_sockets(host or server.host, server.port if port is None else port)
-    return WebServer(sockets, lambda config: Site(config, counts=counts, health=health, metrics=metrics), config)
+    return WebServer(sockets, lambda config, shelf: Site(config, shelf, counts=counts, health=health, metrics=metrics), config)
 
 
 class WebServer:
     """Serves a site on sockets that are open already, until it is stopped; the configuration may change meanwhile."""
 
-    def __init__(self, sockets: Sequence[socket.socket], make: Callable[[Config], Site], config: Config) -> None:
-        self._sockets, self._make, self._site = list(sockets), make, make(config)
+    def __init__(self, sockets: Sequence[socket.socket], make: Callable[[Config, Shelf], Site], config: Config) -> None:
+        self._sockets, self._make, self._site = list(sockets), make, make(config, Shelf(config.feeds_dir))
+        self._is_over = False
         self._wire = WireCounts()
         #: Where the server listens, as addresses for a browser.
         self.addresses = [_address(channel) for channel in sockets]
@@ -159,7 +161,12 @@ class WebServer:
 
     async def adopt(self, config: Config) -> None:
         """Answer by another configuration from now on."""
-        before, self._site = self._site, self._make(config)
+        before = self._site
+        is_same = config.feeds_dir == before.feeds_dir
+        # What is compressed already is kept, and requests that are being answered find what they began with.
+        self._site = self._make(config, before.shelf if is_same else Shelf(config.feeds_dir))
+        if not is_same:
+            asyncio.get_running_loop().call_later(_LAST_READERS, before.shelf.close)
         await before.close()
 
     def numbers(self) -> Iterator[tuple[str, str, float]]:
@@ -170,7 +177,6 @@ class WebServer:
         yield "connections_timed_out_total", "Connections without a whole request in time", wire.timeouts
         yield "connections_stalled_total", "Connections whose client did not take its answer", wire.stalls
         yield "connections_evicted_total", "Idle connections that made room for others", wire.evicted
-        yield "connections_not_accepted_total", "Times that the process had no descriptor for a connection", wire.accept_failures
         yield "requests_refused_total", "Requests that were refused before anybody read them", sum(wire.refused.values())
 
     async def run(self) -> None:
@@ -179,11 +185,13 @@ class WebServer:
         try:
             await self._server.serve(self._sockets)
         finally:
+            self._is_over = True
+            self._site.shelf.close()
             await self._site.close()
 
     async def started(self) -> None:
-        """Wait until the server answers."""
-        while not self._server.started:
+        """Wait until the server answers, or `run` has ended without."""
+        while not (self._server.started or self._is_over):
             await asyncio.sleep(0.01)
 
     def stop(self) -> None:

@@ -33,6 +33,8 @@ class Serving:
         counts, self._health = Counts(), Health(is_daemon=False)
         self._web = open_web(self._reloader.config, counts=counts, health=self._health, metrics=Metrics(counts), host=host, port=port)
         self._reloads: set[asyncio.Task[None]] = set()
+        self._reloading = asyncio.Lock()
+        self._is_ending = False
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -44,6 +46,7 @@ class Serving:
             self._say_ready()
             await signals.until_stop_or_end(tasks)
         finally:
+            self._is_ending = True
             self._notifier.stopping()
             self._web.stop()
             await asyncio.wait(tasks[:1], timeout=_GRACE)
@@ -76,7 +79,11 @@ class Serving:
 
     async def _read_anew(self) -> None:
         self._notifier.reloading()
-        found = await asyncio.to_thread(self._reloader.look)
-        if found is not None and self._reloader.take(found):
-            await self._web.adopt(found.config)
-        self._notifier.ready(f"serving {', '.join(self._web.addresses)}")
+        try:
+            async with self._reloading:
+                found = await asyncio.to_thread(self._reloader.look)
+                if found is not None and self._reloader.take(found):
+                    await self._web.adopt(found.config)
+        finally:
+            if not self._is_ending:
+                self._notifier.ready(f"serving {', '.join(self._web.addresses)}")

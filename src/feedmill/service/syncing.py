@@ -263,8 +263,7 @@ class Syncing:
             if self._is_stock_old or abs(self._around.now() - self._stocked_at) > STOCK_LIFE:
                 await self._take_stock(session)
             await session.fetch(claimed)
-            for path in await session.prune([source for source, _ in claimed]):
-                logger.info("removed %s: its source keeps no more", path)
+            await self._prune(session, [source for source, _ in claimed])
             if not self._is_broken:
                 self._failures, self.trouble = 0, ""
         except Unreadable as damage:
@@ -281,6 +280,14 @@ class Syncing:
             for name in names:
                 del self._flying[name]
             self._note(names)
+
+    async def _prune(self, session: Session, sources: Sequence[SourceConfig]) -> None:
+        """Remove what these sources keep no more. A folder that cannot be written to holds nobody up: it is tried again next time."""
+        try:
+            for path in await session.prune(sources):
+                logger.info("removed %s: its source keeps no more", path)
+        except StorageError as exc:
+            logger.warning("old posts could not be removed: %s", exc)
 
     def _hear(self, report: SourceReport, state: SourceState) -> None:
         """Take note of a source that is done, long before its round may be."""

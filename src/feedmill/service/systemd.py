@@ -29,10 +29,6 @@ class Notifier:
         """Say that the configuration is read anew; `ready` ends that."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
-    def status(self, status: str) -> None:
-        """Say in a line what the service is doing."""
-        self._send(f"STATUS={status}")
-
     def stopping(self) -> None:
         """Say that the service is ending."""
         self._send("STOPPING=1")
