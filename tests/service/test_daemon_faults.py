@@ -51,6 +51,10 @@ def problems(daemon: Running) -> set[str]:
     return {str(problem) for problem in said["problems"]}  # type: ignore[attr-defined]
 
 
+#: Seconds of processor time in which a reader has started, at most.
+STARTED = 0.7
+
+
 @pytest.mark.long
 def test_a_publisher_that_is_killed_is_replaced(tmp_path: Path) -> None:
     project = make_project(tmp_path)
@@ -84,8 +88,8 @@ def test_a_reader_that_is_killed_costs_one_fetch(tmp_path: Path) -> None:
             daemon.until(lambda: set(titles(daemon)) == {"Title 1", "Title 3"})
             before = {process: worked(process) for process in daemon.processes(READER)}
             clock.pass_(minutes=2)
-            daemon.until(lambda: any(worked(process) > before.get(process, 1.0) + 0.15 for process in daemon.processes(READER)))
-            busiest = max(daemon.processes(READER), key=lambda process: worked(process) - before.get(process, 1.0))
+            daemon.until(lambda: any(worked(process) > before.get(process, STARTED) + 0.15 for process in daemon.processes(READER)))
+            busiest = max(daemon.processes(READER), key=lambda process: worked(process) - before.get(process, STARTED))
             os.kill(busiest.pid, signal.SIGKILL)
             daemon.until(lambda: daemon.lines("WARNING source heavy: failed: the parser crashed (SIGKILL)"))
             daemon.until(lambda: "Title 4" in titles(daemon))

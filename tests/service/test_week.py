@@ -417,7 +417,9 @@ class Week:
         """Of sources whose fetch was cut off by the end of a daemon the ledger tells whether that was before or after it was noted."""
         states = world.states
         for name in self.waiting | self.hanging:
-            feed, state = self.feeds[name], states[name]
+            feed, state = self.feeds[name], states.get(name)
+            if state is None or state.next_fetch is None:
+                continue  # nothing was ever noted of it: it is due as it was
             feed.due = None if state.last_result == "gone" else state.next_fetch
             feed.failures = state.failures
         self.cut |= self.waiting
