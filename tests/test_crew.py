@@ -99,6 +99,12 @@ def children(parent: int) -> set[int]:
     return {process for process, (of, state) in states().items() if of == parent and state != "Z"}
 
 
+@pytest.fixture
+def others(needs_proc: None) -> set[int]:
+    """The children that this process had before: a browser that other tests share is none of the crew's."""
+    return children(os.getpid())
+
+
 def wait_until_gone(processes: set[int]) -> None:
     deadline = time.monotonic() + SECONDS
     while left := {process for process, (_, state) in states().items() if process in processes and state != "Z"}:
@@ -132,11 +138,10 @@ def test_helpers_take_part_and_serve_all_later_lists(tasks: str) -> None:
     assert 1 <= len(used[0]) <= 2
 
 
-@pytest.mark.usefixtures("needs_proc")
-def test_a_short_list_starts_no_process(tasks: str) -> None:
+def test_a_short_list_starts_no_process(tasks: str, others: set[int]) -> None:
     with Crew(4) as crew:
         results = flat(crew.run(f"{tasks}:squares", {}, ITEMS[: WORTH_HELPERS - 1]))
-        assert children(os.getpid()) == set()
+        assert children(os.getpid()) == others
     assert len(results) == WORTH_HELPERS - 1
 
 
@@ -145,17 +150,16 @@ def test_nothing_to_do_gives_nothing(tasks: str) -> None:
         assert list(crew.run(f"{tasks}:squares", {}, [])) == []
 
 
-@pytest.mark.usefixtures("needs_proc")
-def test_expected_work_starts_helpers_and_the_end_of_the_context_ends_them() -> None:
+def test_expected_work_starts_helpers_and_the_end_of_the_context_ends_them(others: set[int]) -> None:
     with Crew(3) as crew:
         crew.expect(WORTH_HELPERS - 1)
-        assert children(os.getpid()) == set()
+        assert children(os.getpid()) == others
         crew.expect(WORTH_HELPERS)
-        started = children(os.getpid())
+        started = children(os.getpid()) - others
         assert len(started) == 2
         crew.expect(WORTH_HELPERS)
-        assert children(os.getpid()) == started
-    assert children(os.getpid()) == set()
+        assert children(os.getpid()) == started | others
+    assert children(os.getpid()) == others
 
 
 @pytest.mark.parametrize("name", ["os:system", "feedmill:x", "feedmill.crew:no_such_task", "feedmill.no_such_module:x", ""])
@@ -193,13 +197,12 @@ def test_what_a_library_prints_is_no_answer(tasks: str, caplog: pytest.LogCaptur
     assert "hello" not in capfd.readouterr().out
 
 
-@pytest.mark.usefixtures("needs_proc")
-def test_helpers_killed_from_outside_lose_nothing(tasks: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_helpers_killed_from_outside_lose_nothing(tasks: str, others: set[int], caplog: pytest.LogCaptureFixture) -> None:
     with Crew(3) as crew:
         run = crew.run(f"{tasks}:slow", {"seconds": 0.01, "name": "x"}, ITEMS, chunk=8)
         results = list(next(run))
         time.sleep(0.1)
-        killed = children(os.getpid())
+        killed = children(os.getpid()) - others
         for process in killed:
             os.kill(process, signal.SIGKILL)
         results.extend(flat(run))
