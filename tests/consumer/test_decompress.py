@@ -134,3 +134,18 @@ def test_B6_damaged_content_is_an_error(coding: str, data: bytes) -> None:
 
 def test_what_follows_a_deflate_stream_is_not_read() -> None:
     assert decode("deflate", zlib.compress(TEXT) + b"more", step=5) == (TEXT, True)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", " deflate "])
+def test_what_swells_is_decoded_piece_by_piece_as_it_is_taken(coding: str) -> None:
+    bomb = ENCODED[coding](bytes(50_000_000))
+    assert len(bomb) < 1 << 16  # it comes in one chunk
+    pieces = decoder_for(coding, limit=100_000_000).feed(bomb)
+    first = next(pieces)
+    assert len(first) <= 1 << 18
+    assert len(first) + sum(map(len, pieces)) == 50_000_000
+    refused = decoder_for(coding, limit=1_000_000).feed(bomb)
+    taken = [next(refused) for _ in range(3)]
+    assert sum(map(len, taken)) <= 1_000_000
+    with pytest.raises(TooLargeError):
+        list(refused)

@@ -31,6 +31,8 @@ MAGIC = b"mill"
 #: Lines of an answer are about this long, so that its reader, which decodes line by line, is never long in one call.
 LINE = 1 << 18
 
+#: Whom the parent serves meanwhile is served first.
+_NICENESS = 5
 #: Descriptors a child may hold: its three pipes, /proc, and what an import needs for a moment.
 _DESCRIPTORS = 32
 #: A child that has grown by this part of its memory limit asks to be replaced: what one huge document left is not the next one's burden.
@@ -157,6 +159,8 @@ def _answer(request: bytes, body: bytes) -> bytes:
 def serve(preloaded: Sequence[str], *, cpu: float, memory: int) -> None:
     """Be a child in the cage until the input ends."""
     answers = become_helper()
+    with contextlib.suppress(OSError):
+        os.nice(_NICENESS)
     for module in preloaded:
         import_module(module)
     gc.freeze()  # what is loaded stays; the collector need not look at it again

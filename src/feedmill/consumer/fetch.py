@@ -26,6 +26,7 @@ from feedmill.consumer.answers import (
     refreshed,
     status_reason,
 )
+from feedmill.consumer.aside import aside
 from feedmill.consumer.complaints import TROUBLE, complaint
 from feedmill.consumer.connections import Attempt, Route, open_session
 from feedmill.consumer.decompress import CodingError, decoder_for
@@ -221,7 +222,10 @@ class Client:
                 received += len(chunk)
                 if received > wire:
                     raise CodingError(f"it is larger than {wire:,} bytes (sync.max_bytes)")
-                pieces += decoder.feed(chunk)
+                for number, piece in enumerate(decoder.feed(chunk)):
+                    if number:
+                        await asyncio.sleep(0)  # a bomb swells: nobody else whom this loop serves waits for the whole of it
+                    pieces.append(piece)
         except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError) as exc:
             loss = exc
         # Without a declared length the end of the connection is the end of the content, be it a proper end or a reset.
@@ -229,7 +233,7 @@ class Client:
             loss = trouble
         if loss is None and not decoder.is_whole():
             loss = aiohttp.ClientPayloadError("the compressed content ends early")
-        body = b"".join(pieces)
+        body = await aside(lambda: b"".join(pieces), size=sum(map(len, pieces)))
         if loss is not None and not body:
             raise loss
         return body, loss is None

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from feedmill.config import Config, SourceConfig
 from feedmill.consumer import remember
+from feedmill.consumer.aside import aside
 from feedmill.consumer.cage import Cage
 from feedmill.consumer.crossing import document_from_json
 from feedmill.consumer.desk import Desk, Done, Job
@@ -146,7 +147,7 @@ class Round:
             if outcome.status == 410 and outcome.url != asked_address(url):
                 outcome = replace(outcome, status=404)  # where it redirected to is gone, which is not the source's own word
             return self._job(source, state, outcome, held=self._hold(outcome))
-        if not isinstance(outcome, Fetched) or (outcome.is_complete and remember.body_key(outcome.body) == state.body):
+        if not isinstance(outcome, Fetched) or (outcome.is_complete and await _is_known(outcome.body, state)):
             return self._job(source, state, outcome)
         try:
             return self._job(source, state, outcome, document=await self._read(source, outcome))
@@ -236,6 +237,11 @@ class Round:
         for one, done in zip(waiting, results, strict=True):
             if not one.done.done():
                 one.done.set_result(done)
+
+
+async def _is_known(body: bytes, state: SourceState) -> bool:
+    """Whether the document is byte for byte what the source said last time."""
+    return bool(state.body) and await aside(lambda: remember.body_key(body), size=len(body)) == state.body
 
 
 async def _all_of(tasks: Sequence[asyncio.Task[T]]) -> Sequence[T]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -110,6 +111,7 @@ class Session:
         if not asked:
             return []
         cage = await self._warmed(asked)
+        await asyncio.to_thread(import_module, "feedmill.consumer.outbound")  # a quarter of a second, the first time
         from feedmill.consumer.fetching import Means, Round
 
         client, gate = await self._connected()
