@@ -413,6 +413,31 @@ def test_H1_a_full_disk_stands_still_and_goes_on_once_there_is_space(up: Up, cap
         gc.collect()
 
 
+def test_what_is_kept_no_more_and_cannot_be_removed_holds_nobody_up(up: Up, caplog: pytest.LogCaptureFixture) -> None:
+    answered = Reply(body=items(1, 2, 3), headers={"ETag": '"1"'})
+    up.add("a", 404, "every: 5m, categories: [mounted]")
+    up.origin.add("/a", lambda got: Reply(status=304) if got.header("if-none-match") else answered)
+    (up.world.root / "posts").mkdir(parents=True)
+
+    async def main(folder: Path) -> None:
+        async with synced(up) as syncing:
+            assert len(up.world.files) == 3
+            up.world.sources["a"] += ", keep: 1"
+            syncing.adopt(up.world.config)
+            subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+            up.world.to_next("a")
+            assert await up.world.look(syncing) == 1
+            assert "old posts could not be removed" in caplog.text
+            assert (syncing.trouble, len(up.world.files)) == ("", 3)
+            subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
+            up.world.to_next("a")
+            assert await up.world.look(syncing) == 1
+            assert len(up.world.files) == 1
+
+    with mounted(up.world.root / "posts" / "mounted", "size=400k") as folder:
+        asyncio.run(main(folder))
+
+
 def test_H12_a_ledger_that_is_overwritten_while_open_is_moved_aside_and_made_anew_from_the_posts(up: Up) -> None:
     up.add("a", items(1, 2))
     state = up.world.config.state_path
@@ -555,6 +580,42 @@ def test_sources_come_go_and_change_at_once_and_what_is_in_flight_is_not_dropped
         assert asked == {"flying": 2, "goes": 1, "moves": 1, "rests": 1, "comes": 2, "elsewhere": 2}
 
     asyncio.run(main())
+
+
+def test_a_source_that_is_removed_and_comes_back_begins_anew_and_doubles_nothing(up: Up) -> None:
+    up.add("a", Reply(body=items(1, 2), headers={"ETag": '"1"'}))
+    up.add("b", items(3))
+
+    async def main() -> None:
+        async with synced(up) as syncing:
+            (kept := up.world.sources).pop("a")
+            mine = f"url: '{up.origin.url('/a')}'"
+            syncing.adopt(up.world.config)
+            assert await up.world.look(syncing) == 0
+            kept["a"] = mine
+            syncing.adopt(up.world.config)
+            assert await up.world.look(syncing) == 1  # not at its next fetch of before
+            assert up.origin.requests("/a")[-1].header("if-none-match") == ""
+            assert up.world.titles == ["Title 1", "Title 2", "Title 3"]
+
+    asyncio.run(main())
+
+
+def test_what_no_daemon_saw_leave_begins_anew_too(up: Up) -> None:
+    up.add("a", Reply(body=items(1), headers={"ETag": '"1"'}))
+
+    async def run(expected: int) -> None:
+        async with opened(up.world) as syncing:
+            assert await up.world.look(syncing) == expected
+
+    asyncio.run(run(1))
+    assert up.world.states["a"].etag
+    mine = up.world.sources.pop("a")
+    up.add("b", items(2))
+    asyncio.run(run(1))
+    up.world.sources["a"] = mine
+    asyncio.run(run(1))
+    assert up.origin.requests("/a")[-1].header("if-none-match") == ""
 
 
 @pytest.mark.parametrize("old", [Reply(body=items(1)), Reply(status=410)], ids=["ok", "gone"])
