@@ -19,6 +19,17 @@ TRUE_WORDS = frozenset({"true", "yes", "on", "y", "1"})
 FALSE_WORDS = frozenset({"false", "no", "off", "n", "0"})
 
 
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """A file that belongs to a post: a podcast's episode, say (RFC 4287 §4.2.7.2, RSS 2.0 `enclosure`)."""
+
+    url: str
+    #: Media type, such as "audio/mpeg"; "" where it is not known.
+    type: str = ""
+    #: In bytes; None where it is not known.
+    length: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """A post as its file says it is; what a file leaves out is empty, never guessed from a clock."""

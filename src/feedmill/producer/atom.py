@@ -12,8 +12,10 @@ from feedgen.util import xml_elem
 from lxml import etree
 
 from feedmill.producer.entry import Entry
-from feedmill.producer.head import CONTENT_TYPE, FeedHead
+from feedmill.producer.head import FeedHead
 from feedmill.producer.outcome import GENERATOR
+
+CONTENT_TYPE = "application/atom+xml"
 
 _XML = "http://www.w3.org/XML/1998/namespace"
 _MEDIA_CONTENT = f"{{{MEDIA_NS}}}content"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from feedmill.model import CategoryPath, Post
+from feedmill.model import CategoryPath, Enclosure, Post
 from feedmill.posts.body import RenderedBody, render_body
 from feedmill.producer.categories import MAX_CATEGORIES, category_paths, nodes, term
 from feedmill.producer.permalink import permalink
@@ -56,6 +56,8 @@ class Entry:
     #: "" where it is the feed's.
     language: str
     source: Source | None
+    #: Its address absolute and ASCII, its type known; the length may not be.
+    enclosure: Enclosure | None = None
 
 
 def build_entry(post: Post, site: Site, *, path: str, entry_id: str, date: datetime, updated: datetime) -> Entry:
