@@ -17,7 +17,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,18 +107,19 @@ class Siege:
         if has_before:
             for case in cases:
                 self.origin.add(f"/{case.name}", BEFORE)
-            assert {source.new for source in self.sync(*(case.name for case in cases)).sources} == {1}
+            before = self.sync(*(case.name for case in cases)).sources
+            assert {source.new for source in before} == {1}, before
         for case in cases:
             self.origin.add(f"/{case.name}", Reply(body=case.answer) if isinstance(case.answer, bytes) else case.answer)
         self.up.serve(rss(*(rss_item(number) for number in (1, 2, 3))))
-        before, surely = tree(self.folder), {case.name: self.state(case.name) for case in cases}
+        stood, surely = tree(self.folder), {case.name: self.state(case.name) for case in cases}
         with bounded(self.patience):
             report = self.sync()
         found = {source.name: source for source in report.sources}
         assert (found["up"].result, found["up"].new, found["up"].error) == ("ok", 3, None)
         for case in cases:
             self.judge(case, found[case.name], surely[case.name], has_before=has_before)
-        self.judge_all(before)
+        self.judge_all(stood)
         return found
 
     def judge(self, case: Case, report: SourceReport, before: SourceState, *, has_before: bool) -> None:
@@ -261,7 +262,7 @@ def bounded(seconds: float) -> Iterator[None]:
 
     def sample() -> None:
         while not over.wait(0.05):
-            peak[0] = max(peak[0], memory())
+            peak[0] = max(peak[0], memory(others))
 
     sampler = threading.Thread(target=sample)
     sampler.start()
@@ -286,10 +287,10 @@ def children() -> list[int]:
     return found
 
 
-def memory() -> int:
-    """Bytes that this process and its children hold now, shared pages counted once."""
+def memory(others: Collection[int] = ()) -> int:
+    """Bytes that this process and its children but `others` hold now, shared pages counted once."""
     total = 0
-    for process in ("self", *children()):
+    for process in {*children()} - {*others} | {os.getpid()}:
         with suppress(OSError):  # it has just ended
             line = next(line for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
             total += int(line.split()[1]) * 1024

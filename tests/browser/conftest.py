@@ -1,4 +1,4 @@
-"""One Chromium for all the tests of a worker."""
+"""One Chromium for all the tests of this folder that a worker runs in a row; other tests count the children of their process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from browser.chromium import NAMES, program, running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(tmp_path_factory):
     """The address of a running Chromium's debugger."""
     if program() is None:

@@ -54,7 +54,9 @@ _ELEMENTS = (
 )
 # A title may well speak of `<b>` or of `Vec<T>`: an end tag, attributes or an element that has no end tag mean real markup.
 _MARKUP = re.compile(rf"</(?:{_ELEMENTS})\s*>|<(?:{_ELEMENTS})\s+[a-z-]+\s*=|<(?:br|hr)\s*/?>", re.IGNORECASE)
-_CUT = re.compile(rf"<(?:{_ELEMENTS})\s+[a-z-]+\s*=[^<>]*$|</[a-z]*$|&(?:amp|lt|gt|quot|apos|nbsp|#x?[\da-f]*)$", re.IGNORECASE)
+_CUT = re.compile(
+    rf"<(?:{_ELEMENTS})\s+[a-z-]+\s*=[^<>]*$|<[a-z][^<>]*>.*</[a-z]*$|&(?:amp|lt|gt|quot|apos|nbsp|#x?[\da-f]*)$", re.IGNORECASE | re.DOTALL
+)
 _JOINER = "\u200d"
 
 
