@@ -11,6 +11,7 @@ from pathlib import Path
 import feedparser
 
 from feedmill.configfile import read_config
+from feedmill.producer.listing import LISTS
 from feedmill.producer.publish import Request, publish
 from feedmill.producer.report import Report
 from feedmill.producer.stylesheet import STYLESHEET
@@ -59,9 +60,10 @@ class Project:
         return publish(self.config, Request(names, is_full=is_full, is_dry=is_dry), now=now)
 
     def feeds(self) -> dict[str, bytes]:
-        """Return every file below feeds/ but the stylesheet by its path there."""
+        """Return every file below feeds/ but the stylesheet and the lists by its path there."""
         folder = self.root / "feeds"
-        files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file != folder / STYLESHEET)
+        others = {folder / name for name in (STYLESHEET, *LISTS)}
+        files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file not in others)
         return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
     def parsed(self, file: str = "atom.xml"):
@@ -69,9 +71,9 @@ class Project:
         return feedparser.parse(io.BytesIO((self.root / "feeds" / file).read_bytes()))
 
     def stamps(self) -> dict[str, tuple[int, int]]:
-        """Return (mtime, inode) of every feed file: equal before and after means that nothing was written."""
+        """Return (mtime, inode) of every file of a feed: equal before and after means that nothing was written."""
         folder = self.root / "feeds"
-        found = ((file, os.stat(file)) for file in folder.rglob("*") if file.is_file())
+        found = ((file, os.stat(file)) for file in folder.rglob("*") if file.is_file() and file.relative_to(folder).as_posix() not in LISTS)
         return {file.relative_to(folder).as_posix(): (status.st_mtime_ns, status.st_ino) for file, status in found}
 
 

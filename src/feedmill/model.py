@@ -54,6 +54,8 @@ class Post:
     #: Aware, UTC, whole seconds; None where it is absent or the same as `date`.
     updated: datetime | None = None
     tags: tuple[str, ...] = ()
+    #: As the file names it: the address may be relative, type and length unknown.
+    enclosure: Enclosure | None = None
     #: Every other key of the front matter, in the order of the file.
     extra: tuple[tuple[str, Value], ...] = ()
 
@@ -111,6 +113,8 @@ class Entry:
     tags: tuple[str, ...] = ()
     #: Absolute address of the entry's picture; "" where it has none.
     picture: str = ""
+    #: The sound, the film or the file that belongs to it: its address absolute, its type known, its length as upstream declares it.
+    enclosure: Enclosure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -178,17 +178,17 @@ def test_the_list_is_walked_with_the_keyboard_alone(chromium, site):
         await page.show_as(1280, 800, "light")
         await page.open(f"{address}/")
         names = []
-        for _ in range(14):
+        for _ in range(15):
             await page.press("Tab")
             focus = await page.run(FOCUS)
             assert focus["isSeen"], focus
             names.append(focus["name"])
-        assert names[:9] == [
-            "news.example.org", "全部文章", "订阅地址", "复制", "筛选", "全部展开",
+        assert names[:10] == [
+            "news.example.org", "全部文章", "订阅地址", "复制", "全部订阅（OPML）", "筛选", "全部展开",
             "新媒体一句话", "复制 新媒体 的订阅地址", "新媒体 的子分类",
         ]  # fmt: skip
         await page.open(f"{address}/")
-        for _ in range(8):
+        for _ in range(9):
             await page.press("Tab")
         await page.press("Enter")
         await page.until("document.getElementById('said').textContent === '已复制'")
@@ -212,7 +212,7 @@ def test_the_filter_finds_what_is_folded_away_and_puts_everything_back(chromium,
         await page.show_as(1280, 800, "light")
         await page.open(f"{address}/")
         before = await page.run(shown)
-        for _ in range(5):
+        for _ in range(6):
             await page.press("Tab")
         await page.type("最新17")
         assert await page.run(shown) == ["设计", "第17类", "最新17"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from feedmill.consumer.decide import CHANGE_LIMIT, Known, beyond_keep, content_digest, decide
+from feedmill.consumer.decide import CHANGE_LIMIT, Known, beyond_keep, content_digest, content_digest_before_enclosures, decide
 from feedmill.consumer.plan import SyncPlan
+from feedmill.model import Enclosure
 from feedmill.state.ledger import DELETED, PLANNED, PRUNED
 from upstream import make_article, make_document, make_entry, moment
 
@@ -49,6 +51,27 @@ def test_an_undated_entry_that_was_planned_before_a_crash_keeps_the_time_of_then
     planned = make_article(1, entry, status=PLANNED, first_seen=NOW - DAY, posted=NOW - DAY)
     plan = decided(make_document(entry), [planned])
     assert [(step.article.posted, step.before) for step in plan.new] == [(NOW - DAY, planned)]
+
+
+FILE = Enclosure("https://example.org/1.pdf", "application/pdf", 7)
+
+
+def test_a_post_from_before_enclosures_were_read_is_not_rewritten_for_its_own() -> None:
+    entry = replace(ENTRY, enclosure=FILE)
+    article = make_article(1, entry, content=content_digest_before_enclosures(entry))
+    plan = decided(make_document(entry), [article])
+    assert (plan.new, plan.updated) == ([], [])
+    assert [noted.content for noted in plan.noted] == [content_digest(entry)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(None, FILE), (FILE, None), (FILE, replace(FILE, length=8)), (FILE, replace(FILE, url="https://example.org/2.pdf"))],
+)
+def test_an_enclosure_that_comes_changes_or_goes_rewrites_its_post(before: Enclosure | None, after: Enclosure | None) -> None:
+    article = make_article(1, replace(ENTRY, enclosure=before))
+    assert len(decided(make_document(replace(ENTRY, enclosure=after)), [article]).updated) == 1
+    assert not decided(make_document(replace(ENTRY, enclosure=before)), [article]).updated
 
 
 def test_D4_an_edited_entry_is_rewritten_and_keeps_its_date() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from feedmill.consumer.rawentry import RawEntry, RawMedia, RawText
 from feedmill.consumer.sanitize import MAX_BODY, MAX_GUID, as_html, sanitize
-from feedmill.model import Entry
+from feedmill.model import Enclosure, Entry
 
 URL = "https://example.org/feed.xml"
 PAGE = "https://example.org/2021/post/"
@@ -156,6 +156,7 @@ raws = st.builds(
     tags=st.lists(texts, max_size=3).map(tuple),
     pictures=st.lists(media, max_size=2).map(tuple),
     enclosures=st.lists(media, max_size=2).map(tuple),
+    attachments=st.lists(st.builds(Enclosure, st.text(max_size=20), st.just("audio/mpeg")), max_size=2).map(tuple),
 )
 
 
@@ -166,7 +167,7 @@ def test_every_raw_entry_becomes_a_clean_one(raw: RawEntry) -> None:
     for line in (entry.guid, entry.title, entry.author, *entry.tags):
         assert line == " ".join(line.split())
         assert not any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in line)
-    for address in (entry.link, entry.picture):
+    for address in (entry.link, entry.picture, entry.enclosure.url if entry.enclosure else ""):
         assert address == "" or address.startswith(("http://", "https://"))
         assert address.isascii()
 

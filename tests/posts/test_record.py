@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedmill.model import Post
+from feedmill.model import Enclosure, Post
 from feedmill.posts.record import from_epoch, from_record, to_epoch, to_record
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -32,6 +32,7 @@ POSTS = st.builds(
     source=TEXT,
     updated=st.none() | MOMENTS,
     tags=st.lists(TEXT, max_size=3).map(tuple),
+    enclosure=st.none() | st.builds(Enclosure, TEXT, TEXT, st.none() | st.integers()),
     extra=st.lists(st.tuples(TEXT, VALUES), max_size=3).map(tuple),
 )
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedmill.errors import PostError
-from feedmill.model import Post
+from feedmill.model import Enclosure, Post
+from feedmill.posts.enclosures import MAX_LENGTH, normal_enclosure
 from feedmill.posts.format import MAX_FRONT_MATTER, MAX_POST_BYTES, decode, read_body
 from feedmill.posts.layout import normal_body, read_layout
 from feedmill.posts.meaning import FIELD_KEYS
@@ -227,6 +228,9 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(LINES, inner, max_size=3)),
     max_leaves=6,
 )
+ENCLOSURES = st.builds(
+    Enclosure, LINES, st.sampled_from(["", "audio/mpeg", "application/x-y+z"]), st.none() | st.integers(1, MAX_LENGTH)
+).filter(lambda enclosure: normal_enclosure(enclosure) == enclosure)
 PIECES = (
     "<div>",
     "</div>",
@@ -276,6 +280,7 @@ def posts(draw: st.DrawFn) -> Post:
         source=draw(LINES),
         updated=other if other and (date is None or other > date) else None,
         tags=unique(draw(st.lists(NAMES, max_size=3))),
+        enclosure=draw(st.none() | ENCLOSURES),
         extra=tuple((key, draw(VALUES)) for key in keys),
     )
 

@@ -11,7 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from entries import FEEDS, make_entry, make_head
+from feedmill.model import Enclosure
+from feedmill.producer.atom import render_entries, render_feed
 from feedmill.producer.audit import audit_atom
+from feedmill.producer.head import History
 from sites import Project, make_post
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -33,13 +37,14 @@ def project(tmp_path) -> Project:
     return Project(tmp_path, extra=SOURCES, environ={"CANARY": "canary-7f3a"})
 
 
-def published(project: Project, text: str | None = None, **keys: str) -> etree._Element:
-    """Publish one post and return its entry in the root feed, which keeps every rule."""
+def published(project: Project, text: str | None = None, *, broken: tuple[str, ...] = (), **keys: str) -> etree._Element:
+    """Publish one post and return its entry in the root feed, which keeps every rule but those of `broken`."""
     project.write("a.md", text if text is not None else make_post(**keys))
     report = project.publish()
     assert not report.skipped
     data = project.feeds()["atom.xml"]
-    assert audit_atom(data, path="atom.xml", url="https://news.example.org/feeds/atom.xml") == []
+    problems = audit_atom(data, path="atom.xml", url="https://news.example.org/feeds/atom.xml")
+    assert tuple(problem.rule for problem in problems) == broken, problems
     return etree.fromstring(data).find(f"{ATOM}entry")
 
 
@@ -146,7 +151,8 @@ def test_a_picture_embed_and_video_survive(project):
         '<p><img data-original="/real.jpg" src="data:image/gif;base64,R0"></p>'
         '<iframe src="https://www.youtube.com/embed/x"></iframe><video controls src="/v.mp4" poster="p.jpg"></video>'
     )
-    content = text_of(published(project, body=body, link="https://www.example.com/a/b.html"), "content")
+    entry = published(project, body=body, link="https://www.example.com/a/b.html")
+    content = text_of(entry, "content")
     assert 'src="https://www.example.com/real.jpg"' in content
     assert "https://www.youtube.com/embed/x" in content
     assert "sandbox" in content
@@ -235,6 +241,51 @@ def test_a_document_stays_below_what_validators_take(project):
     report = project.publish()
     assert all(len(data) < 5_000_000 for data in project.feeds().values())
     assert next(feed.entries for feed in report.feeds) == 5
+
+
+def document(*entries, **head) -> bytes:
+    begin, end = render_feed(make_head("atom.xml", **head))
+    return begin + b"".join(render_entries(entries)) + end
+
+
+@pytest.mark.parametrize(("length", "more"), [(123, {"length": "123"}), (None, {})], ids=["known", "unknown"])
+def test_an_enclosure_is_a_link(length, more):
+    entry = make_entry(enclosure=Enclosure("https://news.example.org/a.mp3", "audio/mpeg", length))
+    links = etree.fromstring(document(entry)).find(f"{ATOM}entry").findall(f"{ATOM}link")
+    assert [dict(link.attrib) for link in links] == [
+        {"href": entry.link, "rel": "alternate", "type": "text/html"},
+        {"href": "https://news.example.org/a.mp3", "rel": "enclosure", "type": "audio/mpeg"} | more,
+    ]
+
+
+HISTORIES = {
+    "hub": (History(), ("https://hub.example.org/",), [("hub", "https://hub.example.org/", None)], []),
+    "head": (History(prev=f"{FEEDS}atom-2.xml"), (), [("prev-archive", f"{FEEDS}atom-2.xml", "application/atom+xml")], []),
+    "archive": (
+        History(prev=f"{FEEDS}atom-1.xml", next=f"{FEEDS}atom-3.xml", current=f"{FEEDS}atom.xml"),
+        (),
+        [
+            ("prev-archive", f"{FEEDS}atom-1.xml", "application/atom+xml"),
+            ("next-archive", f"{FEEDS}atom-3.xml", "application/atom+xml"),
+            ("current", f"{FEEDS}atom.xml", "application/atom+xml"),
+        ],
+        ["archive"],
+    ),
+    "complete": (History(is_complete=True), (), [], ["complete"]),
+}
+
+
+@pytest.mark.parametrize(("history", "hubs", "links", "marks"), HISTORIES.values(), ids=HISTORIES.keys())
+def test_a_feed_names_its_hubs_and_its_history(history, hubs, links, marks, schema):
+    url = f"{FEEDS}atom{'-2' if history.is_archive else ''}.xml"
+    data = document(make_entry(), self_url=url, history=history, hubs=hubs)
+    feed = etree.fromstring(data)
+    found = [(link.get("rel"), link.get("href"), link.get("type")) for link in feed.findall(f"{ATOM}link")]
+    assert found[2:] == links
+    assert [etree.QName(mark).localname for mark in feed.findall("{http://purl.org/syndication/history/1.0}*")] == marks
+    assert (b"xmlns:fh=" in data) is bool(marks)
+    assert audit_atom(data, path="atom.xml", url=url) == []
+    etree.RelaxNG(file=str(schema / "atom.rng")).assertValid(feed)
 
 
 @given(

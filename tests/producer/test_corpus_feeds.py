@@ -79,7 +79,7 @@ def _squeezed(text: str) -> str:
 
 def test_every_feed_is_valid_against_the_grammar_of_rfc_4287(published, schema):
     grammar = etree.RelaxNG(etree.parse(str(schema / "atom.rng")))
-    for file in sorted((published.root / "feeds").rglob("*.xml")):
+    for file in sorted((published.root / "feeds").rglob("atom.xml")):
         assert grammar.validate(etree.parse(str(file))), f"{file}: {grammar.error_log}"
 
 

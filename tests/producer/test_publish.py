@@ -449,9 +449,44 @@ def test_summaries_only(tmp_path):
     assert "content" not in entry
 
 
-def test_formats_that_are_not_written_are_an_error(tmp_path):
-    with pytest.raises(ConfigError, match=r"writes atom, not atom, rss"):
-        Project(tmp_path, extra="feeds:\n  formats: [atom, rss]\n").publish()
+FORMATS = "feeds:\n  formats: [{}]\n"
+
+
+def test_every_feed_is_written_in_every_format(tmp_path):
+    project = Project(tmp_path, extra=FORMATS.format("atom, rss, json"))
+    project.post("1.md", title="甲", categories="[科技, 数码]")
+    report = project.publish()
+    folders = ("", "科技/", "科技/数码/")
+    assert set(project.feeds()) == {f"{folder}{name}" for folder in folders for name in ("atom.xml", "rss.xml", "feed.json")}
+    assert {(feed.path, feed.category, feed.entries, feed.changed) for feed in report.feeds} == {
+        (f"feeds/{folder}{name}", folder.rstrip("/"), 1, True) for folder in folders for name in ("atom.xml", "rss.xml", "feed.json")
+    }
+    assert not any(feed.changed for feed in project.publish().feeds)
+
+
+def test_a_format_comes_and_goes_and_the_others_stay_untouched(tmp_path):
+    project = Project(tmp_path)
+    project.post("1.md", categories="[科技]")
+    project.publish()
+    before = project.feeds()
+    both = Project(tmp_path, extra=FORMATS.format("json, atom"))
+    assert sum(feed.changed for feed in both.publish().feeds) == 2
+    assert {name: data for name, data in both.feeds().items() if name in before} == before
+    report = Project(tmp_path, extra=FORMATS.format("json")).publish()
+    assert report.removed == ("feeds/atom.xml", "feeds/科技/atom.xml")
+    assert {feed.path for feed in report.feeds} == {"feeds/feed.json", "feeds/科技/feed.json"}
+
+
+def test_a_post_that_goes_leaves_every_format(tmp_path):
+    project = Project(tmp_path, extra=FORMATS.format("atom, rss, json"))
+    project.post("1.md", title="留下", categories="[科技]")
+    project.post("2.md", title="离开", categories="[财经]").unlink()
+    project.post("2.md", title="离开", categories="[财经]")
+    project.publish()
+    (tmp_path / "posts" / "2.md").unlink()
+    report = project.publish()
+    assert report.removed == tuple(f"feeds/财经/{name}" for name in ("atom.xml", "feed.json", "rss.xml"))
+    assert not any("离开".encode() in data for data in project.feeds().values())
 
 
 def test_the_clock_is_only_asked_for_the_future(project):

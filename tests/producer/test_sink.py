@@ -10,7 +10,7 @@ import pytest
 
 from feedmill.durable import is_temporary, stage, sweep
 from feedmill.errors import StorageError
-from feedmill.producer.published import FileStamp
+from feedmill.producer.documents import FileStamp
 from feedmill.producer.sink import DrySink, FolderSink
 
 OLD = b"<feed>old</feed>"

@@ -107,6 +107,15 @@ def test_a_feed_says_all_that_readers_want_to_know(site: Site) -> None:
     }
 
 
+def test_an_archive_document_may_be_kept_for_long_and_is_no_topic_of_a_hub(site: Site) -> None:
+    (site.root / "科技" / "rss-12.xml").write_bytes(BODY)
+    for _ in range(2):
+        got = site.ask("/feeds/%E7%A7%91%E6%8A%80/rss-12.xml")
+        assert got.headers["content-type"] == "application/rss+xml; charset=utf-8"
+        assert got.headers["cache-control"] == "public, max-age=604800"
+        assert got.headers["link"] == f'<{FEEDS_URL}%E7%A7%91%E6%8A%80/rss-12.xml>; rel="self"; type="application/rss+xml"'
+
+
 def test_the_self_link_is_the_one_in_the_feed(root: Path) -> None:
     config = load_config(root / "config.yaml", environ={})
     site = Site(root / "feeds")

@@ -72,10 +72,10 @@ def test_every_feed_is_listed_with_its_posts_address_and_last_update(project):
     root, tech, source = library.holdings().feeds
     assert [line.key.name for line in (root, tech, source)] == ["/", "科技", "科技/开源"]
     assert [(line.posts, line.entries) for line in (root, tech, source)] == [(2, 1), (2, 1), (1, 1)]
-    assert (root.title, root.url) == ("每日新闻", "https://news.example.org/feeds/atom.xml")
+    assert (root.title, root.main.url) == ("每日新闻", "https://news.example.org/feeds/atom.xml")
     assert source.title == "开源"
-    assert source.url == "https://news.example.org/feeds/%E7%A7%91%E6%8A%80/%E5%BC%80%E6%BA%90/atom.xml"
-    assert source.url == project.parsed(source.file).feed.links[0].href
+    assert source.main.url == "https://news.example.org/feeds/%E7%A7%91%E6%8A%80/%E5%BC%80%E6%BA%90/atom.xml"
+    assert source.main.url == project.parsed(source.main.file).feed.links[0].href
     assert tech.updated == datetime(2026, 2, 2, 16, tzinfo=UTC).timestamp()
     library.close()
 
@@ -87,7 +87,7 @@ def test_what_the_configuration_says_of_a_feed_is_shown(project):
     )
     library = open_library(project)
     _, tech = library.holdings().feeds
-    assert (tech.title, tech.description, tech.url) == ("技术", "一句话", "https://cdn.example.org/f/tech/atom.xml")
+    assert (tech.title, tech.description, tech.main.url) == ("技术", "一句话", "https://cdn.example.org/f/tech/atom.xml")
     library.close()
 
 

@@ -18,12 +18,16 @@ def test_every_number_is_read_as_it_is_now():
     assert ("feedmill_posts", ()) not in numbers(metrics)
     counts.responses.update([200, 304, 304])
     counts.fetches["not-modified"] += 5
+    counts.pings.update(["taken", "failed", "failed"])
+    counts.pings_waiting = 4
     counts.posts, counts.ticks, counts.tick_lag = 12, 7, 0.25
     metrics.published(0.3)
     found = numbers(metrics)
     assert found["feedmill_responses_total", (("status", "304"),)] == 2
     assert found["feedmill_responses_total", (("status", "200"),)] == 1
     assert found["feedmill_fetches_total", (("result", "not-modified"),)] == 5
+    assert found["feedmill_pings_total", (("result", "failed"),)] == 2
+    assert found["feedmill_pings_waiting", ()] == 4
     assert found["feedmill_posts", ()] == 12
     assert found["feedmill_ticks_total", ()] == 7
     assert found["feedmill_tick_lag_seconds", ()] == 0.25

@@ -246,3 +246,22 @@ def test_a_folder_where_nothing_may_be_written() -> None:
                 pytest.skip("this user may write everywhere")
             assert ask(Moved(path), "A") == ["B/atom.xml"]
         path.parent.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("A/rss.xml", "B/rss.xml"),
+        ("A/feed-3.json", "B/feed-3.json"),
+        ("A/atom-12.xml", "B/atom-12.xml"),
+        ("C/rss-1.xml", ""),
+        ("A/index.html", None),
+        ("A/", None),
+        ("A/atom-0.xml", None),
+    ],
+)
+def test_all_documents_of_a_feed_go_with_it(state: Path, path: str, target: str | None) -> None:
+    async def one() -> str | None:
+        return await Moved(state)(path)
+
+    assert asyncio.run(one()) == target

@@ -14,12 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedmill.producer.categories import ROOT, FeedKey
-from feedmill.service.indexpage import Masthead, anchor_of, index_page, local_time, readable_address
-from feedmill.service.library import FeedLine, Holdings
+from feedmill.producer.feedtree import FeedLine, FeedLink
+from feedmill.producer.pageparts import Masthead, anchor_of, local_time, readable_address
+from feedmill.producer.pagescript import INDEX_SCRIPT
+from feedmill.producer.pagestyle import INDEX_CSS
+from feedmill.producer.wording import wording_for
+from feedmill.service.indexpage import index_page
+from feedmill.service.library import Holdings
 from feedmill.service.pages import Pages
-from feedmill.service.pagescript import INDEX_SCRIPT
-from feedmill.service.style import INDEX_CSS, POST_CSS
-from feedmill.service.wording import wording_for
+from feedmill.service.style import POST_CSS
 from hostile import PAYLOADS
 from pageclient import assert_harmless, elements, index_of, policy_of, post_of, read_page, text_of, with_pages
 from sites import NOW, Project
@@ -37,17 +40,17 @@ TITLES = (
 
 
 def masthead(language: str = "zh-CN", title: str = "每日新闻") -> Masthead:
-    return Masthead(title, "https://news.example.org/", language, SHANGHAI, wording_for(language))
+    url = "https://news.example.org/"
+    return Masthead(title, url, f"{url}feeds/", language, SHANGHAI, wording_for(language))
 
 
-def line(*path: str, kind: str = "category", **over) -> FeedLine:
+def line(*path: str, kind: str = "category", url: str = "", **over) -> FeedLine:
     """A feed of three posts."""
-    file = "/".join([*path, "atom.xml"])
+    address = url or f"https://news.example.org/feeds/{len(path)}/atom.xml"
     facts = {
         "title": path[-1] if path else "每日新闻",
         "description": "",
-        "file": file,
-        "url": f"https://news.example.org/feeds/{len(path)}/atom.xml",
+        "links": (FeedLink("atom", "/".join([*path, "atom.xml"]), address),),
         "posts": 3,
         "entries": 3,
         "updated": 1767297600,
@@ -105,7 +108,7 @@ def test_the_tree_is_shown_as_it_is_with_tags_apart():
 def test_what_lies_between_two_feeds_is_shown_without_one():
     page = page_of(line(), line("甲", "乙", "丙"))
     assert tree_of(page) == [["甲", [["乙", [["丙", []]]]]]]
-    assert [element.tag for element in read_page(page).iterfind(".//li/div/*")] == ["span", "span", "a", "code", "span", "span"]
+    assert [element.tag for element in read_page(page).iterfind(".//li/div/*")] == ["span", "span", "a", "code", "span", "time"]
 
 
 def test_every_feed_has_its_facts_and_two_spellings_of_its_address():
@@ -114,7 +117,7 @@ def test_every_feed_has_its_facts_and_two_spellings_of_its_address():
     row = read_page(page).find(".//li/div")
     assert row.find("a").get("href") == url
     assert [text_of(part) for part in row] == ["编程一句话", "https://news.example.org/feeds/编程/atom.xml", "12,345 篇", "2026-01-02"]
-    assert row.find("span/time").get("datetime") == "2026-01-01T20:00:00Z"
+    assert row.find("time").get("datetime") == "2026-01-01T20:00:00Z"
 
 
 def test_the_root_feed_stands_first_in_a_field_and_is_found_by_readers():
@@ -122,8 +125,31 @@ def test_the_root_feed_stands_first_in_a_field_and_is_found_by_readers():
     field = next(elements(page, "input"))
     assert (field.get("value"), "readonly" in field.attrib) == ("https://news.example.org/feeds/0/atom.xml", True)
     assert text_of(read_page(page).find(".//section/span")) == "348 篇 · 订阅里是最新的 50 篇 · 更新于 2026-01-02"
-    found = next(link for link in elements(page, "link") if link.get("rel") == "alternate")
+    (found,) = (link for link in elements(page, "link") if link.get("rel") == "alternate")
     assert (found.get("type"), found.get("href")) == ("application/atom+xml", "https://news.example.org/feeds/0/atom.xml")
+
+
+def test_every_feed_is_found_by_readers_in_every_format_under_a_title_of_its_own():
+    names = ("atom.xml", "rss.xml", "feed.json")
+    url = "https://news.example.org/feeds/%E7%94%B2/"
+    links = tuple(FeedLink(kind, f"甲/{name}", url + name) for kind, name in zip(("atom", "rss", "json"), names, strict=True))
+    page = page_of(line(), line("甲", links=links), line("甲", "乙"), line("甲 / 乙"), line("甲", kind="tag"))
+    found = [link for link in elements(page, "link") if link.get("rel") == "alternate"]
+    assert [(link.get("title"), link.get("type")) for link in found] == [
+        ("每日新闻", "application/atom+xml"),
+        ("甲 (Atom)", "application/atom+xml"),
+        ("甲 (RSS)", "application/rss+xml"),
+        ("甲 (JSON)", "application/feed+json"),
+        ("甲 / 乙", "application/atom+xml"),
+        ("甲 / 乙 (2)", "application/atom+xml"),
+        ("#甲", "application/atom+xml"),
+    ]
+    assert [link.get("href") for link in found[1:4]] == [url + name for name in names]
+    kinds = read_page(page).findall(".//li/div/span[@class='kinds']")
+    assert [(text_of(link), link.get("href")) for link in kinds[0]] == list(
+        zip(("Atom", "RSS", "JSON"), (url + n for n in names), strict=True)
+    )
+    assert [len(kind) for kind in kinds] == [3, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -186,8 +212,7 @@ def test_five_thousand_feeds_are_one_page():
 @pytest.mark.parametrize("text", [*TITLES, *(text for text in PAYLOADS.values() if len(text) < 3_000)])
 def test_nothing_that_a_feed_is_called_runs(text):
     lines = (line(title=text, description=text), line(text, description=text), line(text, text), line(text, kind="tag"))
-    site = Masthead(text, "https://news.example.org/", "zh-CN", SHANGHAI, wording_for("zh-CN"))
-    page = index_page(site, Holdings(lines), posts_dir=text)
+    page = index_page(masthead(title=text), Holdings(lines), posts_dir=text)
     assert_harmless(page, script=INDEX_SCRIPT)
     names = [text_of(element) for element in read_page(page).iterfind(".//li/div/a/bdi")]
     assert names == [" ".join(text.replace("\0", "\ufffd").split())] * 3

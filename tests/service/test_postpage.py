@@ -8,10 +8,11 @@ import pytest
 
 from feedmill.posts.html import clean_html
 from feedmill.producer.categories import FeedKey
-from feedmill.service.indexpage import anchor_of
+from feedmill.producer.pageparts import anchor_of
+from feedmill.producer.pagestyle import fingerprint
+from feedmill.producer.wording import wording_for
 from feedmill.service.stills import still, watch_page
-from feedmill.service.style import POST_CSS, fingerprint
-from feedmill.service.wording import wording_for
+from feedmill.service.style import POST_CSS
 from hostile import PAYLOADS
 from pageclient import assert_harmless, elements, policy_of, post_of, read_page, text_of
 from sites import Project, make_post

@@ -184,7 +184,7 @@ def test_what_is_wrong_is_said_and_the_child_goes_on(
             printer.settings = Settings("site: [not, a, mapping]", project.root, "other.yaml")
             with pytest.raises(ConfigError, match=r"other\.yaml"):
                 await printer.publish()
-            printer.settings = Settings(good.text + "feeds: {formats: [rss]}\n", project.root)
+            printer.settings = Settings(good.text + "feeds: {formats: [xml]}\n", project.root)
             with pytest.raises(ConfigError, match="formats"):
                 await printer.publish()
             (project.root / "posts").rename(project.root / "away")

@@ -9,7 +9,7 @@ import pytest
 
 from feedmill.service.health import Health
 from feedmill.service.metrics import Counts, Metrics
-from feedmill.service.server import WebServer, open_web
+from feedmill.service.server import Site, WebServer
 from service.asking import Answer, ask
 from sites import Project
 
@@ -26,10 +26,11 @@ def fill(folder: Path, text: str) -> None:
         (folder / name).write_text(f"<feed>{text * 50_000}{name}</feed>", encoding="utf-8")
 
 
-async def opened(project: Project) -> WebServer:
-    """A server that nobody runs: what it does with requests does not take a socket's."""
+def a_server(project: Project) -> WebServer:
+    """A server without a socket: what it does with requests does not take one."""
     counts = Counts()
-    return open_web(project.config, counts=counts, health=Health(is_daemon=True), metrics=Metrics(counts), host="127.0.0.1", port=0)
+    health, metrics = Health(is_daemon=True), Metrics(counts)
+    return WebServer([], lambda config, shelf: Site(config, shelf, counts=counts, health=health, metrics=metrics), project.config)
 
 
 @pytest.mark.parametrize("after", ["feeds", "others"], ids=["the same folder", "another folder"])
@@ -38,7 +39,7 @@ def test_a_reader_whose_answer_is_under_way_while_the_configuration_changes_gets
     fill(tmp_path / "others", "b")
 
     async def main() -> tuple[list[Answer], Answer]:
-        server = await opened(a_project(tmp_path))
+        server = a_server(a_project(tmp_path))
         asked = [asyncio.create_task(ask(server, f"/feeds/{name}", headers=[("Accept-Encoding", "gzip")])) for name in FEEDS]
         await asyncio.sleep(0.001)
         await server.adopt(a_project(tmp_path, after).config)

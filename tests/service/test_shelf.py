@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from feedmill.durable import TEMP_PREFIX, TEMP_SUFFIX, replace
+from feedmill.producer.pagescript import INDEX_SCRIPT
+from feedmill.producer.pagestyle import INDEX_CSS, policy
 from feedmill.service.conditional import GZIP, IDENTITY
 from feedmill.service.content import OutdatedError, digest_of
 from feedmill.service.guardedfile import Seen, Stamp, read_guarded
@@ -122,6 +124,20 @@ def test_a_file_is_a_version(root: Path) -> None:
     assert found.body == BODY
     assert dict(found.headers)[b"access-control-allow-origin"] == b"*"
     assert dict(found.headers)[b"content-security-policy"] == b"default-src 'none'; style-src 'self'; sandbox"
+
+
+def test_the_list_of_feeds_may_use_what_it_has_in_itself(root: Path) -> None:
+    rules = []
+    for folder in ("", "科技/"):
+        (root / folder / "index.html").write_bytes(b"<!DOCTYPE html>")
+        found = got(root, folder)
+        assert found is not None
+        text = dict(found.headers)[b"content-security-policy"].decode()
+        rules.append({name: rest for name, _, rest in (rule.partition(" ") for rule in text.split("; "))})
+    page = policy(pictures="data:", style=INDEX_CSS, script=INDEX_SCRIPT)
+    wanted = {name: rest for name, _, rest in (rule.partition(" ") for rule in page.split("; "))}
+    assert rules[0] == wanted | {"style-src": f"'self' {wanted['style-src']}", "frame-ancestors": "'none'"}
+    assert rules[1] == {"default-src": "'none'", "style-src": "'self'", "sandbox": ""}
 
 
 @pytest.mark.parametrize(

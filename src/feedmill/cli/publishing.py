@@ -13,7 +13,7 @@ import click
 
 from feedmill import __version__
 from feedmill.cli.terminal import config_option, count, load, print_json, progress_bar, safe, say, where, with_options
-from feedmill.errors import ConfigError
+from feedmill.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
     from feedmill.config import Config
@@ -59,11 +59,14 @@ def publish_alone(config_path: str, categories: tuple[str, ...], *, full: bool, 
 def _publish(config_path: str, categories: tuple[str, ...], *, full: bool, dry_run: bool, strict: bool, as_json: bool) -> None:
     from feedmill.producer.publish import Request
 
-    report = run_publish(load(config_path), Request(categories, is_full=full, is_dry=dry_run))
+    config = load(config_path)
+    report = run_publish(config, Request(categories, is_full=full, is_dry=dry_run))
     if as_json:
         print_json(publish_json(report))
     else:
         print_published(report, verb="would write" if dry_run else "wrote")
+    if not dry_run:
+        tell_hubs(config)
     if strict and report.skipped:
         sys.exit(1)
 
@@ -79,6 +82,23 @@ def run_publish(config: Config, request: Request) -> Report:
     for problem in report.fresh:
         say(f"{where(problem)}: published, but: {safe(problem.message)}")
     return report
+
+
+def tell_hubs(config: Config) -> None:
+    """Tell the hubs what changed, in ten seconds at most; what they do not take is sent with the next run."""
+    if not config.feeds.hub:
+        return
+    from feedmill.producer.pingqueue import PingQueue
+
+    try:
+        if PingQueue(config.state_path, config.feeds.hub).has_due(now=int(datetime.now(UTC).timestamp())):
+            from feedmill.producer.pinging import send_now
+
+            sys.stdout.flush()  # the report is there before anybody is waited for
+            for sentence in send_now(config):
+                say(safe(sentence))
+    except StorageError as exc:
+        say(f"the hubs are told with the next run: {safe(str(exc))}")
 
 
 def publish_json(report: Report) -> dict[str, Any]:

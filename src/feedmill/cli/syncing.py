@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from feedmill.cli.publishing import print_published, publish_json, run_publish
+from feedmill.cli.publishing import print_published, publish_json, run_publish, tell_hubs
 from feedmill.cli.terminal import (
     Cell,
     count,
@@ -73,6 +73,8 @@ def sync(config_path: str, names: tuple[str, ...], *, force: bool, no_publish: b
             print_published(published, verb="wrote")
     if failure:
         raise failure
+    if published:
+        tell_hubs(config)
     if report.is_in_vain:
         sys.exit(1)
 

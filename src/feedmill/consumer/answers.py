@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from feedmill.model import Validators
+from feedmill.posts.enclosures import MAX_LENGTH
 
 #: Header fields as they came: names and values in bytes, in order, repeated ones repeated.
 RawHeaders = Iterable[tuple[bytes, bytes]]
@@ -93,6 +94,16 @@ def declared_length(headers: Mapping[str, str]) -> int:
     """Return how many bytes of content the answer announces; 0 where it does not say."""
     text = headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def file_length(headers: Mapping[str, str]) -> int | None:
+    """Return the length of the file that a HEAD was answered for; None where the answer does not say it.
+
+    Encoded content has another length, and a page (text/html) stands where the file has gone or wants a login.
+    """
+    coding, kind = (headers.get(name, "").partition(";")[0].strip().lower() for name in ("content-encoding", "content-type"))
+    length = declared_length(headers)
+    return length if coding in ("", "identity") and kind != "text/html" and 0 < length <= MAX_LENGTH else None
 
 
 def _single(fields: list[tuple[bytes, bytes]], name: bytes, *, fit: re.Pattern[bytes]) -> str:

@@ -49,6 +49,7 @@ def compose(entry: Entry, source: SourceConfig, *, key: str, posted: datetime, u
         source=source.name,
         updated=updated if updated is not None and updated > posted else None,
         tags=entry.tags if source.tags else (),
+        enclosure=entry.enclosure,
     )
 
 

@@ -153,6 +153,8 @@ class _Handler(ResponseHandler):
     def set_response_params(self, **params: Any) -> None:
         self._beginning, self._is_over, self._interim = b"", False, 0
         super().set_response_params(**params)
+        if params.get("skip_payload"):
+            self.force_close()  # some servers send content after a HEAD too, which would be the next request's answer
 
     def data_received(self, data: bytes) -> None:
         if self._is_over and data:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from feedmill.errors import UpstreamError
-from feedmill.model import Entry, FeedDocument, Hints
+from feedmill.model import Enclosure, Entry, FeedDocument, Hints
 
 _TEXTS = ("mark", "guid", "link", "title", "author", "body", "picture")
 _DATES = ("published", "updated")
@@ -57,13 +57,23 @@ def document_from_json(values: Mapping[str, Any]) -> FeedDocument:
 def _entry_to_json(entry: Entry) -> dict[str, Any]:
     dates = {name: getattr(entry, name) for name in _DATES}
     values: dict[str, Any] = {name: getattr(entry, name) for name in _TEXTS}
-    return values | {name: date and int(date.timestamp()) for name, date in dates.items()} | {"tags": list(entry.tags)}
+    values |= {name: date and int(date.timestamp()) for name, date in dates.items()}
+    enclosure = entry.enclosure
+    return values | {"tags": list(entry.tags), "enclosure": enclosure and [enclosure.url, enclosure.type, enclosure.length]}
 
 
 def _entry_from_json(values: Mapping[str, Any]) -> Entry:
     texts = {name: _checked(values[name], str) for name in _TEXTS}
     dates = {name: _moment(values[name]) for name in _DATES}
-    return Entry(**texts, published=dates["published"], updated=dates["updated"], tags=_texts(values["tags"]))
+    enclosure = _enclosure(values["enclosure"])
+    return Entry(**texts, published=dates["published"], updated=dates["updated"], tags=_texts(values["tags"]), enclosure=enclosure)
+
+
+def _enclosure(value: Any) -> Enclosure | None:
+    if value is None:
+        return None
+    url, media_type, length = value
+    return Enclosure(_checked(url, str), _checked(media_type, str), _number(length))
 
 
 def _moment(value: object) -> datetime | None:

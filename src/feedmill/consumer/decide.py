@@ -79,11 +79,12 @@ class _Deciding:
     def _take(self, entry: Entry, alias: Aliases, article: Article) -> None:
         seen = _as_seen(article, alias)
         content = content_digest(entry)
+        same = ("", content, content_digest_before_enclosures(entry))
         if article.status in (DELETED, PRUNED) or article.key in self._known.tombstones:
             self._note(article, seen)
         elif article.status == PLANNED:
             self._plan.new.append(Step(entry, seen._replace(content=content), article))
-        elif article.content in ("", content) and not article.planned:  # planned: a crash came between two editions
+        elif article.content in same and not article.planned:  # planned: a crash came between two editions
             self._note(article, seen._replace(content=content))
         else:
             self._changed(entry, article, seen._replace(content=content))
@@ -156,7 +157,17 @@ def _as_seen(article: Article, alias: Aliases) -> Article:
 
 def content_digest(entry: Entry) -> str:
     """Return the fingerprint of all that would change a post: not the dates, which a post keeps, nor the spelling of its link."""
-    return digest(entry.title, entry.author, entry.body, "\n".join(entry.tags), entry.picture, normal_link(entry.link))
+    file = entry.enclosure
+    return f"2-{digest(*_content(entry), *((file.url, file.type, str(file.length or '')) if file else ()))}"
+
+
+def content_digest_before_enclosures(entry: Entry) -> str:
+    """Return what ledgers have of an entry that was stored when enclosures were not read: its post stays until upstream changes it."""
+    return digest(*_content(entry))
+
+
+def _content(entry: Entry) -> tuple[str, ...]:
+    return entry.title, entry.author, entry.body, "\n".join(entry.tags), entry.picture, normal_link(entry.link)
 
 
 def usable_date(entry: Entry, now: int) -> int | None:

@@ -19,7 +19,7 @@ from feedmill.consumer.decide import beyond_keep, updated_date
 from feedmill.consumer.plan import Delivery, Step, settle
 from feedmill.durable import Batch, storage
 from feedmill.errors import PostError
-from feedmill.model import Post
+from feedmill.model import Enclosure, Entry, Post
 from feedmill.posts.format import MAX_POST_BYTES, decode
 from feedmill.posts.indexing import digest_of
 from feedmill.posts.record import from_epoch
@@ -182,7 +182,9 @@ class Deliverer:
         moment = updated_date(step.entry, posted, now)
         last = int(old.updated.timestamp()) if old.updated else posted
         updated = from_epoch(moment if moment is not None and moment > last else max(now, posted))
-        fresh = compose(step.entry, source, key=step.article.key, posted=from_epoch(posted), updated=updated)
+        fresh = compose(
+            _with_known_length(step.entry, old.enclosure), source, key=step.article.key, posted=from_epoch(posted), updated=updated
+        )
         return replace(fresh, categories=old.categories, comments=old.comments, extra=old.extra)
 
     def _read(self, path: str) -> bytes | None:
@@ -232,5 +234,25 @@ class Deliverer:
                 (self._posts / path).unlink(missing_ok=True)
         return removed
 
+    def lacks_length(self, step: Step) -> bool:
+        """Whether the post of a changed entry will be rewritten and does not know the length of the enclosure that it is to have."""
+        before, enclosure = step.before, step.entry.enclosure
+        if before is None or enclosure is None or not self._is_ours(before):
+            return False
+        try:
+            found = self._read(before.path) or b""
+            old = decode(found, name=before.path.rpartition("/")[2], zone=self._config.site.zone).post.enclosure
+        except PostError:
+            return False
+        return _with_known_length(step.entry, old) is step.entry
+
     def _is_ours(self, article: Article) -> bool:
         return any(self._stands(article.path, digest) for digest in (article.digest, article.planned) if digest)
+
+
+def _with_known_length(entry: Entry, known: Enclosure | None) -> Entry:
+    """Return `entry` with the length that its post has of the same enclosure, where upstream does not say it."""
+    file = entry.enclosure
+    if file is None or file.length is not None or known is None or known.url != file.url or known.length is None:
+        return entry
+    return replace(entry, enclosure=replace(file, length=known.length))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feedmill.config import Config, SourceConfig
+from feedmill.consumer.measuring import measured, questions
 from feedmill.consumer.plan import Delivery, SyncPlan, settle, settled_state
 from feedmill.consumer.remember import Reading, Timing, after_failure, after_hold, after_success, after_trouble, is_long_dead
 from feedmill.consumer.schedule import Observed
@@ -37,6 +38,8 @@ class Job:
     outcome: Fetched | NotModified | Failed
     timing: Timing
     document: FeedDocument | None = None
+    #: Bytes of enclosures whose length the document does not say, by address.
+    lengths: Mapping[str, int] = field(default_factory=dict)
     held: Mapping[str, int] | None = None
     #: Whether its posts cannot be written: `outcome` says why, and upstream is not to blame.
     is_trouble: bool = False
@@ -103,6 +106,13 @@ class Desk:
         """Return the marks of all that is known of a source."""
         return list(self._ledger.marks(name))
 
+    def questions(self, job: Job) -> list[str]:
+        """Return the addresses of enclosures whose length is to be asked for before `job` is finished. Raises StorageError."""
+        if job.document is None or self._is_dry:
+            return []
+        plan = self._decide(job, job.document, self._ledger.articles(job.source.name), 0)
+        return questions(plan, is_open=self._deliverer.lacks_length)
+
     def finish(self, jobs: Sequence[Job]) -> list[Done]:
         """Do all that is left to do about these sources, in one go. Raises StorageError: then nothing of it is known."""
         with self._alone():
@@ -132,7 +142,7 @@ class Desk:
             reading = None
             if job.document is not None:
                 articles = self._ledger.articles(job.source.name)
-                plan = self._decide(job, job.document, articles, number)
+                plan = measured(self._decide(job, job.document, articles, number), job.lengths)
                 reading = _reading(job.document, plan, articles)
             state = after_success(job.state, job.source, job.outcome, reading=reading, timing=job.timing)
         return Delivery(source=job.source, number=number, plan=plan, state=state, held=job.held or {})

@@ -10,7 +10,7 @@ import logging
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +20,7 @@ from aiohttp.abc import AbstractResolver
 from feedmill.consumer.answers import (
     REDIRECTS,
     declared_length,
+    file_length,
     read_headers,
     read_location,
     read_validators,
@@ -30,15 +31,19 @@ from feedmill.consumer.aside import aside
 from feedmill.consumer.complaints import TROUBLE, complaint
 from feedmill.consumer.connections import Attempt, Route, open_session
 from feedmill.consumer.decompress import CodingError, decoder_for
+from feedmill.consumer.freshness import retry_after
 from feedmill.consumer.guard import Guard, RefusedAddressError, port_refusal
 from feedmill.consumer.hosts import HeldHostError, HostGate
 from feedmill.consumer.journey import DEFAULT_ACCEPT, PROJECT_URL, USER_AGENT, Journey, Limits, Request
-from feedmill.consumer.targets import UnfitAddressError, is_below, next_target, shown_url
+from feedmill.consumer.targets import Target, UnfitAddressError, is_below, next_target, read_target, shown_url
 from feedmill.model import Failed, Fetched, FetchOutcome, NotModified
 
 __all__ = ["DEFAULT_ACCEPT", "PROJECT_URL", "USER_AGENT", "Client", "Limits", "Request", "shown_url"]
 
 logger = logging.getLogger(__name__)
+
+#: The longest time for a length, redirects included; waiting for a host's turn is not counted.
+HEAD_DEADLINE = timedelta(seconds=4)
 
 
 class _FailedFetch(Exception):
@@ -98,6 +103,31 @@ class Client:
         logger.debug("fetched", extra={"url": shown_url(request.url), "outcome": type(outcome).__name__, "seconds": seconds})
         return outcome
 
+    async def size_of(self, url: str, *, named_by: str) -> int | None:
+        """Ask by HEAD (RFC 9110 section 9.3.2) for the length of `url` in bytes; None where nobody says it, or the way there fails.
+
+        `named_by` is the document that names it, and to the guard it is as if that redirected there: what a public host names is not
+        asked in the networks that the config allows. Nothing is raised; asyncio.CancelledError passes through.
+        """
+        if self._session is None:
+            raise RuntimeError("the client is not open: use `async with`")
+        limits = replace(self._limits, deadline=min(self._limits.deadline, HEAD_DEADLINE))
+        length, journey = None, None
+        try:
+            journey = Journey.begin(Request(url=named_by, accept="*/*", method="HEAD"), limits)
+            journey.was_own = await self._is_own(journey)
+            if journey.move(Target(read_target(url).url), status=302):
+                outcome = await self._follow(journey)
+                length = file_length(outcome.headers) if isinstance(outcome, Fetched) else None
+        except (UnfitAddressError, HeldHostError):
+            pass
+        except _FailedFetch as exc:
+            until = retry_after(exc.outcome.headers, now=self._now()) if exc.outcome.status in (429, 503) else None
+            if journey is not None and until is not None:
+                self._gate.hold(journey.target.host, until)
+        logger.debug("asked for a length", extra={"url": shown_url(url), "length": length})
+        return length
+
     async def _outcome(self, request: Request) -> FetchOutcome:
         try:
             journey = Journey.begin(request, self._limits)
@@ -155,7 +185,8 @@ class Client:
         """Send one request and read its answer. Raises _FailedFetch."""
         assert self._session is not None
         attempt = Attempt()
-        asked = self._session.get(
+        asked = self._session.request(
+            journey.request.method,
             journey.target.url,
             headers=journey.headers(),
             allow_redirects=False,
@@ -187,6 +218,8 @@ class Client:
             return NotModified(url=target.text, headers=headers, validators=kept, moved_to=journey.moved_to)
         if status not in (200, 226):
             raise _fail(status_reason(status, host=target.host), status=status, headers=headers)
+        if journey.request.method == "HEAD":
+            return Fetched(url=target.text, status=status, body=b"", headers=headers, validators=validators)
         try:
             body, is_complete = await self._read_body(response, headers)
         except CodingError as exc:

@@ -23,6 +23,7 @@ from feedmill.consumer.fetch import Client
 from feedmill.consumer.fetch import Request as FetchRequest
 from feedmill.consumer.freshness import retry_after
 from feedmill.consumer.hosts import HostGate
+from feedmill.consumer.measuring import ask, has_unmeasured
 from feedmill.consumer.remember import Timing, address_of, asked_address, validators_for
 from feedmill.consumer.surroundings import Surroundings
 from feedmill.consumer.syncreport import SourceReport, report_source
@@ -150,9 +151,17 @@ class Round:
         if not isinstance(outcome, Fetched) or (outcome.is_complete and await _is_known(outcome.body, state)):
             return self._job(source, state, outcome)
         try:
-            return self._job(source, state, outcome, document=await self._read(source, outcome))
+            job = self._job(source, state, outcome, document=await self._read(source, outcome))
         except UpstreamError as exc:
             return self._job(source, state, Failed(reason=str(exc), status=outcome.status, headers=outcome.headers))
+        return await self._measured(job, named_by=outcome.url)
+
+    async def _measured(self, job: Job, *, named_by: str) -> Job:
+        """Return `job` with the lengths that its document does not say of new enclosures, as far as their hosts say them."""
+        if job.document is None or not has_unmeasured(job.document):
+            return job
+        addresses = await self._at_desk(lambda: self._desk.questions(job))
+        return replace(job, lengths=await ask(self._client, addresses, named_by=named_by))
 
     async def _read(self, source: SourceConfig, fetched: Fetched) -> FeedDocument:
         known = await self._at_desk(lambda: self._desk.marks(source.name))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal
 
 from multidict import CIMultiDict
 
@@ -50,6 +51,7 @@ class Request:
     #: Of the last answer that was processed to its end; sent only to the very address that they came from.
     validators: Validators = field(default_factory=Validators)
     accept: str = DEFAULT_ACCEPT
+    method: Literal["GET", "HEAD"] = "GET"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,9 @@ class Journey:
 
     def headers(self) -> CIMultiDict[str]:
         """Return all fields of the request for the address that is asked now."""
-        headers = CIMultiDict({"User-Agent": USER_AGENT, "Accept": self.request.accept, "Accept-Encoding": "gzip, deflate"})
+        # The length that a HEAD asks for is that of the file itself.
+        coding = "gzip, deflate" if self.request.method == "GET" else "identity"
+        headers = CIMultiDict({"User-Agent": USER_AGENT, "Accept": self.request.accept, "Accept-Encoding": coding})
         if self.is_at_home:
             if self.start.authorization:
                 headers["Authorization"] = self.start.authorization

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 from feedmill.consumer.clusters import Key, shared_keys
-from feedmill.consumer.media import media_of
+from feedmill.consumer.media import attachment, media_of, ranked
 from feedmill.consumer.rawentry import RawEntry, RawMedia, RawText
 from feedmill.consumer.untyped import mapping_of, mappings_of, text_of
 from feedmill.errors import UpstreamError
@@ -79,9 +79,8 @@ def raw_item(item: Mapping[str, Any]) -> RawEntry:
     contents = (RawText(text_of(item.get("content_html")), is_html=True), RawText(text_of(item.get("content_text"))))
     summary = RawText(text_of(item.get("summary")))
     pictures = (RawMedia(text_of(item.get(name)), "image") for name in ("image", "banner_image"))
-    attached = [
-        media_of(text_of(found.get("url")), media_type=text_of(found.get("mime_type"))) for found in mappings_of(item.get("attachments"))
-    ]
+    listed = mappings_of(item.get("attachments"))
+    attached = [media_of(text_of(found.get("url")), declared=text_of(found.get("mime_type"))) for found in listed]
     tags = item.get("tags")
     return RawEntry(
         guid=text_of(item.get("id")),
@@ -96,6 +95,7 @@ def raw_item(item: Mapping[str, Any]) -> RawEntry:
         tags=tuple(RawText(text_of(tag)) for tag in tags) if isinstance(tags, list) else (),
         pictures=tuple(medium for medium in (*pictures, *attached) if medium.address and medium.kind == "image"),
         enclosures=tuple(medium for medium in attached if medium.address and medium.kind in ("audio", "video")),
+        attachments=ranked(attachment(found.get("url"), found.get("mime_type"), found.get("size_in_bytes")) for found in listed),
     )
 
 

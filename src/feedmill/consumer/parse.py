@@ -18,7 +18,7 @@ import feedparser
 
 from feedmill.consumer.clusters import shared_keys
 from feedmill.consumer.feedtext import GUARD
-from feedmill.consumer.media import enclosures_of, pictures_of
+from feedmill.consumer.media import attachments_of, enclosures_of, pictures_of
 from feedmill.consumer.rawentry import RawEntry, RawText
 from feedmill.consumer.untyped import mapping_of, mappings_of, text_of
 from feedmill.errors import UpstreamError
@@ -97,6 +97,7 @@ def raw_entry(entry: Mapping[str, Any], *, version: str, url: str) -> RawEntry:
         ),
         pictures=pictures_of(entry),
         enclosures=enclosures_of(entry),
+        attachments=attachments_of(entry),
     )
 
 

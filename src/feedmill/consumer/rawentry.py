@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from feedmill.model import Enclosure
+
 
 @dataclass(frozen=True, slots=True)
 class RawText:
@@ -46,3 +48,5 @@ class RawEntry:
     #: Pictures that upstream names as the entry's own, the likeliest first.
     pictures: tuple[RawMedia, ...] = ()
     enclosures: tuple[RawMedia, ...] = ()
+    #: What may be the entry's one enclosure, the likeliest first, types known.
+    attachments: tuple[Enclosure, ...] = ()

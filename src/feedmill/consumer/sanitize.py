@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import blake2b
 from html import escape, unescape
 
 from feedmill.consumer.rawentry import RawEntry, RawMedia, RawText
-from feedmill.model import Entry
+from feedmill.model import Enclosure, Entry
 from feedmill.posts.html import clean_html
 from feedmill.posts.pictures import picture as usable_picture
 from feedmill.text import clean_text, one_line, plain_text, shorten
@@ -55,6 +56,7 @@ def sanitize(raw: RawEntry, *, mark: str, url: str, embeds: frozenset[str], auth
         updated=raw.updated,
         tags=_tags(raw.tags),
         picture=_picture(raw.pictures, body, base=link or url),
+        enclosure=_enclosure(raw.attachments, base=link or url),
     )
 
 
@@ -132,6 +134,12 @@ def _players(enclosures: Iterable[RawMedia]) -> list[tuple[str, str]]:
             source = escape(medium.address)
             found.append((medium.address, f'<p><{medium.kind} src="{source}" controls></{medium.kind}></p>'))
     return found
+
+
+def _enclosure(attachments: Iterable[Enclosure], *, base: str) -> Enclosure | None:
+    """Return the first attachment that has a usable address."""
+    addresses = ((web_address(found.url, base=base), found) for found in attachments)
+    return next((replace(found, url=address) for address, found in addresses if address), None)
 
 
 def _picture(pictures: Iterable[RawMedia], body: str, *, base: str) -> str:

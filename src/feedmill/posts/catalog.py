@@ -45,6 +45,29 @@ MIGRATIONS = (
         PRIMARY KEY (feed, file)) WITHOUT ROWID;
     CREATE INDEX members_by_file ON members (file);
     """,
+    # A feed has a document for every format, and archive documents; a post has a position in the order of first publication.
+    """
+    CREATE TABLE documents (
+        document INTEGER PRIMARY KEY, feed INTEGER NOT NULL, format TEXT NOT NULL, page INTEGER NOT NULL, file TEXT NOT NULL UNIQUE,
+        mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL, digest TEXT NOT NULL,
+        entries INTEGER NOT NULL, updated INTEGER NOT NULL, is_stale INTEGER NOT NULL, UNIQUE (feed, page, format));
+    INSERT INTO documents
+        SELECT feed, feed, 'atom', 0, file, mtime_ns, inode, size, digest, entries, 0, 1 FROM feeds;
+    CREATE TABLE categories (
+        feed INTEGER PRIMARY KEY, kind TEXT NOT NULL, path TEXT NOT NULL, folder TEXT NOT NULL UNIQUE, id TEXT NOT NULL,
+        UNIQUE (kind, path));
+    INSERT INTO categories
+        SELECT feed, kind, path, substr(file, 1, max(0, length(file) - length('/atom.xml'))), id FROM feeds;
+    DROP TABLE feeds;
+    ALTER TABLE categories RENAME TO feeds;
+    DROP TABLE members;
+    CREATE TABLE members (
+        document INTEGER NOT NULL, file INTEGER NOT NULL, start INTEGER NOT NULL, length INTEGER NOT NULL, digest TEXT NOT NULL,
+        PRIMARY KEY (document, file)) WITHOUT ROWID;
+    CREATE INDEX members_by_file ON members (file);
+    ALTER TABLE placements ADD COLUMN position INTEGER;
+    CREATE INDEX placements_by_position ON placements (feed, position) WHERE position IS NOT NULL;
+    """,
 )
 
 #: How many values one statement takes (SQLite allows 32,766).

@@ -33,7 +33,7 @@ class Decoded:
     """A post and what was read in spite of a defect."""
 
     post: Post
-    #: (line of the file from 1, or 0 for what stands on none; rule: "date", "title", "salvaged", "repeated-key"; message)
+    #: (line of the file from 1, or 0 for what stands on none; rule: "date", "title", "enclosure", "salvaged", "repeated-key"; message)
     problems: tuple[tuple[int, str, str], ...]
     #: Line of the file on which `post.body` begins.
     body_line: int

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from typing import TypeVar
 
-from feedmill.model import TRUE_WORDS, CategoryPath, Markup, Post, Value
+from feedmill.model import TRUE_WORDS, CategoryPath, Enclosure, Markup, Post, Value
 from feedmill.posts.dates import date_in_name, parse_date
+from feedmill.posts.enclosures import read_enclosure
 from feedmill.posts.fields import Fields
 from feedmill.posts.layout import Layout
 from feedmill.posts.pictures import picture
@@ -37,6 +38,7 @@ FIELD_KEYS = frozenset(
         *_CATEGORY_KEYS,
         *_TAG_KEYS,
         *UPDATED_KEYS,
+        "enclosure",
     }
 )
 
@@ -82,6 +84,7 @@ class Reading:
             source=self._text("source"),
             updated=self._updated(date),
             tags=tuple(_unique(_names(values.get("tags") or values.get("tag") or ""))),
+            enclosure=self._enclosure(),
             extra=tuple(_extra(values).items()),
         )
 
@@ -119,6 +122,13 @@ class Reading:
                 return updated if date is None or updated > date else None
             self.problems.append((self._fields.line_of(key), "date", f"`{key}: {text[:60]}` is no date"))
         return None
+
+    def _enclosure(self) -> Enclosure | None:
+        if not (value := self._fields.values.get("enclosure")):
+            return None
+        enclosure, faults = read_enclosure(_clean(value))
+        self.problems.extend((self._fields.line_of("enclosure"), "enclosure", fault) for fault in faults)
+        return enclosure
 
 
 def read_categories(value: Value) -> tuple[CategoryPath, ...]:

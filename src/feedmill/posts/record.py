@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from feedmill.model import Post
+from feedmill.model import Enclosure, Post
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXTS = ("markup", "headimg", "author", "thumbnail", "link", "guid", "source")
@@ -29,6 +29,8 @@ def to_record(post: Post) -> str:
     for name in ("categories", "tags", "extra"):
         if value := getattr(post, name):
             record[name] = value
+    if (enclosure := post.enclosure) is not None:
+        record["enclosure"] = [enclosure.url, enclosure.type, enclosure.length]
     return to_json(record)
 
 
@@ -41,6 +43,8 @@ def from_record(text: str, body: str = "") -> Post:
     record["categories"] = tuple(map(tuple, record.get("categories", ())))
     record["tags"] = tuple(record.get("tags", ()))
     record["extra"] = tuple((key, value) for key, value in record.get("extra", ()))
+    if "enclosure" in record:
+        record["enclosure"] = Enclosure(*record["enclosure"])
     return Post(body=body, **record)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from feedmill.errors import PostError
-from feedmill.model import CategoryPath, Post, Value
+from feedmill.model import CategoryPath, Enclosure, Post, Value
 from feedmill.posts.dates import format_rfc822
 from feedmill.posts.editing import edit
+from feedmill.posts.enclosures import normal_enclosure
 from feedmill.posts.format import MAX_POST_BYTES, Opened, open_post, read_fields
 from feedmill.posts.layout import write_layout
 from feedmill.posts.meaning import FIELD_KEYS
@@ -29,6 +30,7 @@ def encode(post: Post, *, leading_blank_line: bool = False) -> bytes:
       paths and tags not repeated; values in `extra` are text as `clean_text` leaves it, lists and dicts of such, at most 19 deep;
     - no text but a body has `&#123;` or `&#125;`, nor has a body, which has line feeds only and no outer white space (in Markdown:
       no outer blank lines), and is no layout itself where it is Markdown;
+    - `enclosure` is as `normal_enclosure` leaves it;
     - `headimg` and `thumbnail` are no placeholders; `date` and `updated` are UTC in whole seconds, `updated` the later one;
     - no key of `extra` is one that `decode` reads as a field, and none is empty.
     Any other post is brought into normal form where that is possible. Raises PostError where the file would be too big to read.
@@ -85,6 +87,8 @@ def _front_matter(post: Post) -> Iterator[str]:
     if tags := [tag for name in post.tags if (tag := one_line(name))]:
         yield "tags:\n"
         yield from (f" - {scalar(tag)}\n" for tag in tags)
+    if enclosure := normal_enclosure(post.enclosure):
+        yield from _enclosure(enclosure)
     for key, value in post.extra:
         if (name := one_line(key)) and name not in FIELD_KEYS:
             yield entry(name, written_value(_clean(value)))
@@ -101,6 +105,14 @@ def _categories(categories: tuple[CategoryPath, ...]) -> Iterator[str]:
         yield from (f" - {scalar(name)}\n" for name in paths[0])
     else:
         yield from (f" - [{', '.join(map(flow_scalar, names))}]\n" for names in paths)
+
+
+def _enclosure(enclosure: Enclosure) -> Iterator[str]:
+    yield f"enclosure:\n url: {quoted(enclosure.url)}\n"
+    if enclosure.type:
+        yield f" type: {scalar(enclosure.type)}\n"
+    if enclosure.length is not None:
+        yield f" length: {enclosure.length}\n"
 
 
 def _clean(value: Value) -> Value:

@@ -6,20 +6,18 @@ from collections.abc import Sequence
 
 from feedgen.entry import FeedEntry
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
-from feedgen.ext.media import MEDIA_NS, MediaExtension
+from feedgen.ext.media import MediaExtension
 from feedgen.feed import FeedGenerator
 from feedgen.util import xml_elem
 from lxml import etree
 
 from feedmill.producer.entry import Entry
-from feedmill.producer.head import FeedHead
+from feedmill.producer.head import FeedHead, History
 from feedmill.producer.outcome import GENERATOR
+from feedmill.producer.xmlfeed import XML, add_history, add_pictures, history_links, history_namespace, one_line_each, with_prolog
 
 CONTENT_TYPE = "application/atom+xml"
 
-_XML = "http://www.w3.org/XML/1998/namespace"
-_MEDIA_CONTENT = f"{{{MEDIA_NS}}}content"
-_MEDIA_THUMBNAIL = f"{{{MEDIA_NS}}}thumbnail"
 _ENTRY_END = b"</entry>"
 
 
@@ -36,16 +34,13 @@ class _Provenance(BaseEntryExtension):  # type: ignore[misc]
         if self.entry is None:
             return element
         if self.entry.language:
-            element.set(f"{{{_XML}}}lang", self.entry.language)
+            element.set(f"{XML}lang", self.entry.language)
         content = element.find("content")
         if content is not None:
-            content.set(f"{{{_XML}}}base", self.entry.base)
+            content.set(f"{XML}base", self.entry.base)
         for category in self.entry.categories:
             xml_elem("category", element, term=category.term, scheme=category.scheme, label=category.label)
-        if self.entry.picture:
-            xml_elem(_MEDIA_CONTENT, element, url=self.entry.picture, medium="image")
-        if self.entry.thumbnail:
-            xml_elem(_MEDIA_THUMBNAIL, element, url=self.entry.thumbnail)
+        add_pictures(element, self.entry)
         if self.entry.source is not None:
             source = xml_elem("source", element)
             xml_elem("id", source).text = self.entry.source.id
@@ -53,17 +48,9 @@ class _Provenance(BaseEntryExtension):  # type: ignore[misc]
             xml_elem("updated", source).text = self.entry.updated.isoformat()
             if self.entry.source.url:
                 xml_elem("link", source, href=self.entry.source.url, rel="self")
-        _one_line_each(element, "\n    ", "\n  ")
+        one_line_each(element, "\n    ", "\n  ")
         element.tail = "\n"
         return element
-
-
-def _one_line_each(element: etree._Element, indent: str, last: str) -> None:
-    """Put every child on a line of its own (white space between elements means nothing in Atom), texts untouched."""
-    element.text = indent
-    for child in element:
-        child.tail = indent
-    element[-1].tail = last
 
 
 def _feed_entry(entry: Entry) -> FeedEntry:
@@ -78,6 +65,9 @@ def _feed_entry(entry: Entry) -> FeedEntry:
     made.link({"href": entry.link, "rel": "alternate", "type": "text/html"})
     if entry.via:
         made.link({"href": entry.via, "rel": "via", "type": "text/html"})
+    if entry.enclosure is not None:
+        length = {} if entry.enclosure.length is None else {"length": str(entry.enclosure.length)}
+        made.link({"href": entry.enclosure.url, "rel": "enclosure", "type": entry.enclosure.type} | length)
     if entry.content:
         made.content(entry.content, type="html")
     if entry.summary:
@@ -94,10 +84,17 @@ def _generator(language: str) -> FeedGenerator:
 
 
 class _Layout(BaseExtension):  # type: ignore[misc]
-    """Puts the elements of a feed's head on lines of their own."""
+    """The elements of RFC 5005 in a feed's head, and its elements on lines of their own."""
+
+    def __init__(self) -> None:
+        self.history = History()
+
+    def extend_ns(self) -> dict[str, str]:
+        return history_namespace(self.history)
 
     def extend_atom(self, feed: etree._Element) -> etree._Element:
-        _one_line_each(feed, "\n  ", "\n")
+        add_history(feed, self.history)
+        one_line_each(feed, "\n  ", "\n")
         return feed
 
 
@@ -118,6 +115,7 @@ def render_entries(entries: Sequence[Entry]) -> list[bytes]:
 def render_feed(head: FeedHead) -> tuple[bytes, bytes]:
     """Return what stands before and after the entries of a feed; with nothing between it is a whole document."""
     generator = _generator(head.language)
+    generator.layout.history = head.history
     generator.id(head.id)
     generator.title(head.title)
     if head.subtitle:
@@ -126,8 +124,11 @@ def render_feed(head: FeedHead) -> tuple[bytes, bytes]:
     generator.author({"name": head.author})
     generator.link({"href": head.self_url, "rel": "self", "type": CONTENT_TYPE})
     generator.link({"href": head.site_url, "rel": "alternate", "type": "text/html"})
+    for hub in head.hubs:
+        generator.link({"href": hub, "rel": "hub"})
+    for relation, address in history_links(head.history):
+        generator.link({"href": address, "rel": relation, "type": CONTENT_TYPE})
     generator.generator(GENERATOR)
-    prolog = f'<?xml version="1.0" encoding="utf-8"?>\n<?xml-stylesheet type="text/css" href="{head.stylesheet}"?>'
-    document = generator.atom_str().replace(b"<?xml version='1.0' encoding='UTF-8'?>", prolog.encode(), 1)
+    document = with_prolog(generator.atom_str(), head)
     end = document.rindex(b"</feed>")
     return document[:end], document[end:] + b"\n"

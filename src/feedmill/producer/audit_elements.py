@@ -27,7 +27,7 @@ Finding = tuple[int, Fault]
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 _MEDIA = "{http://search.yahoo.com/mrss/}"
-_XML = "{http://www.w3.org/XML/1998/namespace}"
+XML = "{http://www.w3.org/XML/1998/namespace}"
 _RELATIONS = "http://www.iana.org/assignments/relation/"
 
 _ONCE = frozenset({"id", "title", "updated"})
@@ -84,14 +84,14 @@ def findings_in_metadata(parent: etree._Element, *, now: datetime | None) -> Ite
         if name in _TEXT_RULES:
             yield from _findings_in_text(child, rule=_TEXT_RULES[name])
         elif name in {"updated", "published"}:
-            yield from _at(child, fault_in_date(text, now=now))
+            yield from at(child, fault_in_date(text, now=now))
         elif name == "id":
-            yield from _at(child, fault_in_id(text))
+            yield from at(child, fault_in_id(text))
         elif name in {"author", "contributor"}:
             yield from _findings_in_person(child)
         elif name == "generator":
             yield from _findings_in_generator(child)
-    yield from _findings_in_links(parent)
+    yield from findings_in_links(parent)
     yield from _findings_in_categories(parent)
 
 
@@ -111,7 +111,7 @@ def findings_in_entry(entry: etree._Element, *, language: str, now: datetime | N
         if not links_of(entry, "alternate") or not first_text(entry, "summary").strip():
             yield line_of(entry), Fault(18, "an entry without content needs a link (alternate) and a summary")
         return
-    yield from _findings_in_content(content, language=entry.get(f"{_XML}lang", language))
+    yield from _findings_in_content(content, language=entry.get(f"{XML}lang", language))
     summary = " ".join(first_text(entry, "summary").split())
     if summary and summary in {(content.text or "").strip(), plain_text(content.text or "")}:
         yield line_of(entry), Fault(33, "the summary repeats the whole content: leave it out")
@@ -121,19 +121,20 @@ def findings_anywhere(root: etree._Element) -> Iterator[Finding]:
     """Judge what may stand on any element: languages, bases, and addresses outside of links."""
     for element in root.iter("*"):
         name, text = local_name(element), element.text or ""
-        for language in (element.get(f"{_XML}lang"), element.get("hreflang")):
-            yield from _at(element, None if language is None else fault_in_language(language))
-        if (base := element.get(f"{_XML}base")) is not None:
-            yield from _at(element, fault_in_address(base, schemes=WEB, relative=29), f"xml:base {name}".rstrip())
+        for language in (element.get(f"{XML}lang"), element.get("hreflang")):
+            yield from at(element, None if language is None else fault_in_language(language))
+        if (base := element.get(f"{XML}base")) is not None:
+            yield from at(element, fault_in_address(base, schemes=WEB, relative=29), f"xml:base {name}".rstrip())
         if name in {"uri", "icon", "logo"}:
-            yield from _at(element, fault_in_address(text, schemes=WEB, relative=30), name)
+            yield from at(element, fault_in_address(text, schemes=WEB, relative=30), name)
         elif str(element.tag).startswith(_MEDIA) and (address := element.get("url")) is not None:
-            yield from _at(element, fault_in_address(address, schemes=WEB, relative=30), "media url")
+            yield from at(element, fault_in_address(address, schemes=WEB, relative=30), "media url")
         elif name == "content" and (address := element.get("src")) is not None:
-            yield from _at(element, fault_in_address(address, schemes=WEB, relative=30), "content src")
+            yield from at(element, fault_in_address(address, schemes=WEB, relative=30), "content src")
 
 
-def _at(element: etree._Element, fault: Fault | None, what: str = "") -> Iterator[Finding]:
+def at(element: etree._Element, fault: Fault | None, what: str = "") -> Iterator[Finding]:
+    """Yield a fault, if there is one, where `element` stands; `what` is put before its reason."""
     if fault is not None:
         yield line_of(element), Fault(fault.rule, f"{what}: {fault.reason}") if what else fault
 
@@ -175,29 +176,45 @@ def _findings_in_generator(generator: etree._Element) -> Iterator[Finding]:
     if generator.get("version") or re.search(r"\d\.\d", generator.text or ""):
         yield line_of(generator), Fault(24, "the generator names a version: an upgrade would change the bytes of every feed")
     if (uri := generator.get("uri")) is not None:
-        yield from _at(generator, fault_in_address(uri, schemes=WEB, relative=24), "generator uri")
+        yield from at(generator, fault_in_address(uri, schemes=WEB, relative=24), "generator uri")
 
 
-def _findings_in_links(parent: etree._Element) -> Iterator[Finding]:
+def findings_in_links(parent: etree._Element) -> Iterator[Finding]:
+    """Judge the Atom links of `parent`: addresses, enclosures, nothing named twice."""
     links = parent.findall(f"{ATOM}link")
     for link in links:
         kind = relation(link)
         if (href := link.get("href")) is None:
             yield line_of(link), Fault(30, f"the link ({brief(kind)}) has no href")
         else:
-            yield from _at(link, fault_in_address(href, schemes=WEB, relative=43 if kind == "hub" else 30), f"link {brief(kind)}")
+            yield from at(link, fault_in_address(href, schemes=WEB, relative=43 if kind == "hub" else 30), f"link {brief(kind)}")
         if kind == "enclosure":
-            yield from _findings_in_enclosure(link)
+            yield from findings_in_enclosure(link)
     alternates = [
         (link, (link.get("type", "").lower(), link.get("hreflang", "").lower())) for link in links if relation(link) == "alternate"
     ]
-    for link in _repeated(alternates):
+    for link in repeated(alternates):
         yield line_of(link), Fault(18, "a second alternate link of the same type and hreflang")
-    for link in _repeated((link, (link.get("href", ""), "")) for link in links if relation(link) == "hub"):
+    for link in repeated((link, (link.get("href", ""), "")) for link in links if relation(link) == "hub"):
         yield line_of(link), Fault(43, "the same hub is named twice")
 
 
-def _findings_in_enclosure(link: etree._Element) -> Iterator[Finding]:
+def findings_in_self(feed: etree._Element, url: str, *, content_type: str) -> Iterator[Finding]:
+    """Judge the link to the document itself in a feed's head (an Atom link, in RSS too); `url` is where it is published, "" for unknown."""
+    own = links_of(feed, "self")
+    if len(own) != 1:
+        yield line_of(feed), Fault(17, f"the feed has {len(own) or 'no'} link rel=self; exactly one is needed")
+        if hubs := links_of(feed, "hub"):
+            yield line_of(hubs[0]), Fault(43, "a hub is named, and not exactly one rel=self for it to know the feed by")
+    for link in own:
+        if link.get("type") != content_type:
+            yield line_of(link), Fault(17, f'the link rel=self has no type="{content_type}"')
+        if url and link.get("href") != url:
+            yield line_of(link), Fault(17, f"rel=self is `{brief(link.get('href', ''))}`, but the feed is published at `{brief(url)}`")
+
+
+def findings_in_enclosure(link: etree._Element) -> Iterator[Finding]:
+    """Judge the media type and the length of an enclosure, Atom's link or RSS's element."""
     if not re.fullmatch(r"[\w.+-]+/[\w.+-]+", link.get("type", ""), re.ASCII):
         yield line_of(link), Fault(21, f"the enclosure's type `{brief(link.get('type', ''))}` is no media type such as audio/mpeg")
     if not re.fullmatch(r"0*[1-9]\d*", link.get("length", ""), re.ASCII):
@@ -213,11 +230,12 @@ def _findings_in_categories(parent: etree._Element) -> Iterator[Finding]:
             yield line_of(category), Fault(20, "a category with an empty label")
         if (scheme := category.get("scheme")) is not None and (fault := fault_in_id(scheme)):
             yield line_of(category), Fault(20, f"the category's scheme: {fault.reason}")
-    for category in _repeated((category, (category.get("scheme", ""), category.get("term", ""))) for category in categories):
+    for category in repeated((category, (category.get("scheme", ""), category.get("term", ""))) for category in categories):
         yield line_of(category), Fault(20, f"the category `{brief(category.get('term', ''))}` stands twice")
 
 
-def _repeated(keyed: Iterable[tuple[etree._Element, tuple[str, str]]]) -> Iterator[etree._Element]:
+def repeated(keyed: Iterable[tuple[etree._Element, tuple[str, str]]]) -> Iterator[etree._Element]:
+    """Yield the elements whose key an earlier one has."""
     seen: set[tuple[str, str]] = set()
     for element, key in keyed:
         if key in seen:
@@ -235,11 +253,17 @@ def _findings_in_content(content: etree._Element, *, language: str) -> Iterator[
             Fault(28, f'the content has type="{brief(content.get("type", "text"))}" or bare markup: write escaped HTML, type="html"'),
         )
         return
-    if content.get(f"{_XML}base") is None:
+    yield from findings_in_markup(content, language=language)
+
+
+def findings_in_markup(content: etree._Element, *, language: str) -> Iterator[Finding]:
+    """Judge an element whose text is an entry's HTML; `language` is the one it inherits."""
+    line = line_of(content)
+    if content.get(f"{XML}base") is None:
         yield line, Fault(29, "the content has no xml:base")
     text = content.text or ""
     for offset, fault in faults_in_html(text):
         yield line + offset, fault
-    language = content.get(f"{_XML}lang", language).lower()
+    language = content.get(f"{XML}lang", language).lower()
     if language.split("-")[0] in _RIGHT_TO_LEFT and "latn" not in language and not _DIRECTION.search(text):
         yield line, Fault(32, f"the content is in {brief(language)}, which runs from right to left: wrap it in an element with `dir`")

@@ -99,7 +99,7 @@ def read_date(text: str) -> datetime | None:
 
 def fault_in_id(uri: str) -> Fault | None:
     """Judge an Atom id (RFC 4287 §4.2.6): an absolute ASCII URI of at most 767 bytes, `tag:` by RFC 4151, `http:` in normal form."""
-    if len(uri.encode()) > MAX_ID_BYTES:
+    if len(uri.encode(errors="replace")) > MAX_ID_BYTES:
         return Fault(1, f"the id `{brief(uri)}` is longer than {MAX_ID_BYTES} bytes")
     if not is_absolute_uri(uri):
         return Fault(1, f"the id `{brief(uri)}` is no absolute ASCII URI")
@@ -146,12 +146,13 @@ def faults_in_line(text: str, *, name: str, rule: int) -> list[Fault]:
         faults.append(Fault(rule, f"the {name} was escaped twice: readers show `{found[0]}`"))
     if found := _MARKUP.search(text):
         faults.append(Fault(rule, f"the {name} is plain text but has markup: `{brief(found[0])}`"))
-    if _is_cut(text):
+    if is_cut(text):
         faults.append(Fault(32, f"the {name} ends inside a tag, a character reference or a joined character: `{brief(text[-20:])}`"))
     return faults
 
 
-def _is_cut(text: str) -> bool:
+def is_cut(text: str) -> bool:
+    """Whether a text ends inside a tag, a character reference or a joined character, but for an ellipsis."""
     end = text.rstrip().rstrip("….").rstrip()
     # Only the last characters can be half of anything; the whole of a long text would make the search quadratic.
     return end.endswith(_JOINER) or _CUT.search(end[-250:]) is not None

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from feedmill.config import Config
 from feedmill.crew import Crew
-from feedmill.durable import storage
 from feedmill.errors import ConfigError, PostError
 from feedmill.model import Problem
 from feedmill.posts.body import unrun_tags
@@ -21,13 +17,9 @@ from feedmill.posts.format import MAX_POST_BYTES, decode
 from feedmill.posts.ids import Claimant, copy_message, id_from_guid, settle_claim
 from feedmill.posts.record import to_epoch
 from feedmill.posts.store import list_posts, read_post
-from feedmill.producer.audit import audit_atom
 from feedmill.producer.categories import MAX_CATEGORIES, MAX_DEPTH, feeds_of
-from feedmill.producer.outcome import made_by_us
+from feedmill.producer.checkfeeds import check_feeds
 from feedmill.producer.permalink import lacking
-from feedmill.producer.plan import FILE_NAME
-from feedmill.producer.site import Site
-from feedmill.urls import quote_segment
 
 TASK = "feedmill.producer.check:check_posts"
 
@@ -40,7 +32,7 @@ def config_problems(error: ConfigError, path: str) -> list[Problem]:
 def check(config: Config, *, config_path: str, now: datetime) -> list[Problem]:
     """Return every problem, by path and line. Reads all posts and feeds, writes nothing. Raises StorageError."""
     problems = list(_posts(config, config_path, now))
-    problems.extend(_feeds(config, now))
+    problems.extend(check_feeds(config, now=now))
     return sorted(problems, key=lambda problem: (problem.path, problem.line, problem.rule, problem.message))
 
 
@@ -101,28 +93,6 @@ def _posts(config: Config, config_path: str, now: datetime) -> Iterator[Problem]
     for claim, claimants in claims.items():
         for path, original in settle_claim(claim, claimants, None).copy_of.items():
             yield Problem(f"{folder}/{path}", 0, DUPLICATE, copy_message(original))
-    if config.feeds.formats != ("atom",):
-        yield Problem(config_path, 0, "config", "feeds.formats: this version writes atom alone; set it to [atom]")
     for name in config.feeds.overrides:
         if name not in names:
             yield Problem(config_path, 0, "override", f"feeds.overrides.{name}: no post stands in a category or tag of this name")
-
-
-def _feeds(config: Config, now: datetime) -> Iterator[Problem]:
-    site = Site.of(config)
-    root = os.fspath(config.feeds_dir)
-    for folder, folders, files in os.walk(root):
-        folders.sort()
-        for name in sorted(files):
-            if name != FILE_NAME:
-                continue
-            path = Path(folder, name)
-            relative = path.relative_to(root).as_posix()
-            shown = f"{config.feeds.dir}/{relative}"
-            with storage(path, doing="read"):
-                data = path.read_bytes() if stat.S_ISREG(os.lstat(path).st_mode) else b""
-            if not made_by_us(data):
-                yield Problem(shown, 0, "foreign", "it was not written by feedmill, and stands where a feed belongs; move it away")
-                continue
-            url = site.feeds_url + "/".join(quote_segment(part) for part in relative.split("/"))
-            yield from audit_atom(data, path=shown, url=url, now=now)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from feedmill.model import CategoryPath, Enclosure, Post
 from feedmill.posts.body import RenderedBody, render_body
 from feedmill.producer.categories import MAX_CATEGORIES, category_paths, nodes, term
+from feedmill.producer.enclosing import enclosure_of
 from feedmill.producer.permalink import permalink
 from feedmill.producer.site import Site, Source
 from feedmill.text import direction_of, one_line, plain_text, shorten
@@ -56,7 +57,7 @@ class Entry:
     #: "" where it is the feed's.
     language: str
     source: Source | None
-    #: Its address absolute and ASCII, its type known; the length may not be.
+    #: Its address absolute and ASCII, its type and length known: one without is none (RSS 2.0; docs/feed-rules.md, rule 21).
     enclosure: Enclosure | None = None
 
 
@@ -66,6 +67,7 @@ def build_entry(post: Post, site: Site, *, path: str, entry_id: str, date: datet
     upstream = absolute_url(site.url, post.link) if post.link else ""
     base = upstream or link
     body = render_body(post.body, post.markup, base=base, embeds=frozenset(site.embeds))
+    enclosure = enclosure_of(post, body.html, site, path=path, base=base)
     content, summary = _texts(post, body, site.content)
     picture = absolute_url(base, post.headimg or post.thumbnail) if post.headimg or post.thumbnail else ""
     thumbnail = absolute_url(base, post.thumbnail) if post.thumbnail else picture
@@ -90,6 +92,7 @@ def build_entry(post: Post, site: Site, *, path: str, entry_id: str, date: datet
         picture=picture,
         language=language if language != site.language else "",
         source=site.source(post.source) if post.source else None,
+        enclosure=enclosure if enclosure and enclosure.length is not None else None,
     )
 
 
@@ -98,6 +101,8 @@ def _texts(post: Post, body: RenderedBody, mode: str) -> tuple[str, str]:
     written = one_line(post.summary) or body.excerpt
     if mode == "summary" or len(body.html) > MAX_CONTENT:
         return "", written or shorten(plain_text(body.html), SUMMARY_LENGTH)
+    if not body.html.strip():
+        return "", written
     return body.html, "" if written and written == plain_text(body.html) else written
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from feedmill.config import Config
 
 #: Counted up when the same post would give other bytes than before.
-RENDERING = 2
+RENDERING = 3
 _LIBRARIES = frozenset({"feedgen", "lxml", "markdown_it_py", "nh3", "python_frontmatter", "pyyaml"})
 
 
@@ -22,6 +22,8 @@ def fingerprint(config: Config) -> str:
         "site": config.site.model_dump(mode="json"),
         "posts": config.posts.model_dump(mode="json"),
         "feeds": config.feeds.model_dump(mode="json"),
+        # RSS says when to come back.
+        "ttl": str(config.server.max_age) if "rss" in config.feeds.formats else "",
         "embeds": sorted(config.html.embeds),
         "sources": [[source.name, source.title, source.public_url] for source in config.sources],
         "libraries": _library_versions(),

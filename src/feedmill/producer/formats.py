@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -54,3 +55,11 @@ RSS = Format("rss", "rss.xml", "application/rss+xml", b"", "feedmill.producer.rs
 JSON = Format("json", "feed.json", "application/feed+json", b",\n", "feedmill.producer.jsonfeed")
 #: By name.
 FORMATS = {one.name: one for one in (ATOM, RSS, JSON)}
+_ARCHIVE = re.compile(r"(atom|rss|feed)-([1-9][0-9]{0,8})(\.xml|\.json)")
+
+
+def document_of(name: str) -> tuple[Format, int] | None:
+    """Return the format and the page of a document by its file's name (without folder), None for any other name; page 0 is the newest."""
+    found = _ARCHIVE.fullmatch(name)
+    head, page = (f"{found[1]}{found[3]}", int(found[2])) if found else (name, 0)
+    return next(((one, page) for one in FORMATS.values() if one.file == head), None)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
-from feedmill.producer.published import Feed
+from feedmill.producer.categories import FeedKey
+from feedmill.producer.documents import Document
 
 #: The name in every feed's generator element, without a version: an upgrade changes no feed (docs/feed-rules.md, rule 24).
 GENERATOR = "feedmill"
 #: How much of a file is searched for the mark of who made it.
 _HEAD = 8192
+# At the top level, by its indentation: a line break never stands inside a JSON text, so no title can feign it.
+_JSON_MARK = re.compile(
+    rb'\{\n(?:  "[a-z]\w*": [^\n]*,\n)*+  "_feedmill": \{"about": "[^"\\\n]*", "generator": "%b", ' % GENERATOR.encode()
+)
 
 
 class PostsMovedError(Exception):
@@ -22,9 +28,10 @@ class SpoiledError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """What became of one feed."""
+    """What became of one document."""
 
-    feed: Feed
+    document: Document
+    key: FeedKey
     entries: int
     is_changed: bool
 
@@ -43,5 +50,8 @@ class Run:
 
 
 def made_by_us(data: bytes) -> bool:
-    """True for a feed whose generator says that feedmill wrote it."""
-    return f">{GENERATOR}</generator>".encode() in data[:_HEAD]
+    """True for a feed whose generator says that feedmill wrote it: the element in Atom and RSS, our extension's member in JSON."""
+    head = data[:_HEAD]
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return _JSON_MARK.match(head) is not None
+    return f">{GENERATOR}</generator>".encode() in head

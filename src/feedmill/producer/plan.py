@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import count, takewhile
 
 from feedmill.config import Config
 from feedmill.posts.catalog import PUBLISHED, REFUSED
 from feedmill.posts.ids import name_based
 from feedmill.producer.categories import ROOT, TAGS, FeedKey, Folders, feeds_of, names_in
+from feedmill.producer.documents import Document
+from feedmill.producer.formats import ATOM, FORMATS
 from feedmill.producer.published import Feed, Published
 from feedmill.producer.succession import Posts, Succession, find_succession, revise_moves
 from feedmill.state.memory import Memory
 
-FILE_NAME = "atom.xml"
 #: Posts to be put into feeds: (date, file number), by where they are filed.
 _Filed = dict[str, list[tuple[int, int]]]
 
@@ -30,8 +32,8 @@ class Plan:
         self._bearers = {feed.id: feed.key for feed in self._known.values()}
         self._folders: Folders | None = None
         self._is_rebuild = False
-        #: Files of feeds before a rebuild, to be compared with or taken away.
-        self._before: dict[str, Feed] = {}
+        #: Documents before a rebuild by their files, to be compared with or taken away.
+        self._before: dict[str, Document] = {}
         self._succession = Succession()
         #: Files of feeds that went in this run, and what took their places; files of feeds that gained posts.
         self._changes: dict[str, str] = {}
@@ -65,7 +67,7 @@ class Plan:
         if lost:
             self._succession = self._find_succession(lost, filed, keys, gone_ids)
         if self._is_rebuild:
-            self._before = {feed.file: feed for feed in self.feeds.values()}
+            self._before = {document.file: document for document in self.published.documents.all()}
             self.published.drop_all()
             self.feeds.clear()
         stale = self.published.unplace(leaving)
@@ -76,7 +78,7 @@ class Plan:
         placements.sort()
         self.published.place(placements)
         stale.update(feed for feed, _, _ in placements)
-        self.published.mark_stale(stale)
+        self.published.documents.mark_heads_stale(stale)
         self.feeds = self.published.feeds()
         self._note_moves(wanted, lost)
 
@@ -141,15 +143,16 @@ class Plan:
             feed_id = self._identify(key)
             for depth in range(1, len(key.path)):
                 self._identify(FeedKey(key.kind, key.path[:depth]))  # a feed that is not published has a folder all the same
-            folder = self.folders.folder(key)
-            file = f"{folder}/{FILE_NAME}" if folder else FILE_NAME
-            self.feeds[key] = feed = self.published.add_feed(key, file, feed_id)
-            before = self._before.pop(file, None)
-            if before is not None:
-                self.published.wrote(feed, before.stamp, before.digest, before.entries)
-                self.published.mark_stale([feed.number])
+            self.feeds[key] = feed = self.published.add_feed(key, self.folders.folder(key), feed_id)
+            for name in self._config.feeds.formats:
+                self.add_document(feed, name, page=0)
         if old is not None:
             self._exchange_ids(self._known[old], self.feeds[key])
+
+    def add_document(self, feed: Feed, name: str, *, page: int) -> None:
+        """Note a document of a feed in the format `name` that is to be written: the newest (0) or an archive document."""
+        file = feed.place(FORMATS[name].archive(page) if page else FORMATS[name].file)
+        self.published.documents.add(feed.number, name, page=page, file=file, before=self._before.pop(file, None))
 
     def _exchange_ids(self, old: Feed, new: Feed) -> None:
         """Give a new feed the id under which the old one is known, and the old one that of the new: no id is ever had twice.
@@ -189,7 +192,7 @@ class Plan:
     def folders(self) -> Folders:
         """The names of the feeds' folders."""
         if self._folders is None:
-            published = {key: feed.file.split("/")[-2] for key, feed in self._known.items() if key.path}
+            published = {key: feed.folder.rpartition("/")[2] for key, feed in self._known.items() if key.path}
             remembered = published | {FeedKey(kind, tuple(path)): json.loads(value)[0] for (kind, *path), value in self._remembered()}
             slugs = {key: slug for name, one in self._config.feeds.overrides.items() if (slug := one.slug) for key in _named(name)}
             reserved = (TAGS,) if self._config.feeds.tags else ()
@@ -199,21 +202,34 @@ class Plan:
     def _remembered(self) -> Iterable[tuple[list[str], str]]:
         return ((json.loads(key), value) for key, value in self._memory.recall_all("feed").items())
 
-    def orphans(self) -> list[str]:
-        """Return the files of feeds that were once published and are no more, relative to the folder of feeds."""
-        current = {feed.file for feed in self.feeds.values()}
-        remembered = (self.folders.folder(FeedKey(kind, tuple(path))) for (kind, *path), _ in self._remembered() if path)
-        files = {*self._before, *(f"{folder}/{FILE_NAME}" for folder in remembered)}
-        return sorted(files - current)
+    def orphans(self, stands: Callable[[str], bool]) -> list[str]:
+        """Return the files that feeds were once published as and that none is now, relative to the folder of feeds.
+
+        `stands` tells whether there is a file: archive documents are numbered without a gap.
+        """
+        current = {document.file for document in self.published.documents.all()}
+        remembered = (self.folders.folder(FeedKey(kind, tuple(path))) for (kind, *path), _ in self._remembered())
+        folders = {feed.folder for feed in (*self.feeds.values(), *self._known.values())} | set(remembered)
+        found = set(self._before)
+        for folder in folders:
+            for kind in FORMATS.values():
+                numbered = (_in(folder, kind.archive(page)) for page in count(1))
+                found.update((_in(folder, kind.file), *takewhile(lambda file: file in current or stands(file), numbered)))
+        return sorted(found - current)
 
     def settle(self, orphans: Iterable[str]) -> None:
         """Note what became of feeds and their ids, for good; `orphans`: files that are taken away because no feed is known to them."""
         moved = self._memory.recall_all("moved")
-        unknown = {file: "" for file in orphans if file not in moved and file not in self._before}
+        places = {_in(file.rpartition("/")[0], ATOM.file) for file in orphans if file not in self._before}
+        unknown = {file: "" for file in places if file not in moved and file not in {feed.file for feed in self.feeds.values()}}
         for file, successor in revise_moves(moved, unknown | self._changes, alive=self._alive).items():
             self._memory.note("moved", file, successor)
         for text, value in self._later.items():
             self._memory.note("feed", text, value)
+
+
+def _in(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _memory_key(key: FeedKey) -> str:

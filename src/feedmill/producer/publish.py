@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -24,6 +24,7 @@ from feedmill.posts.catalog import REFUSED, Catalog
 from feedmill.posts.difference import Difference, compare, refuse_mass_loss
 from feedmill.posts.record import to_epoch
 from feedmill.posts.store import Listing, list_posts
+from feedmill.producer.documents import Document
 from feedmill.producer.fingerprint import fingerprint
 from feedmill.producer.outcome import PostsMovedError, Run, SpoiledError, made_by_us
 from feedmill.producer.published import Feed, Published
@@ -36,10 +37,13 @@ from feedmill.state.memory import DatabaseMemory
 
 if TYPE_CHECKING:
     from feedmill.crew import Crew
+    from feedmill.producer.heads import Heads
     from feedmill.producer.plan import Plan
-    from feedmill.producer.press import Press
+    from feedmill.producer.press import Press, Sheet
 
 _ATTEMPTS = 4
+#: What stands beside the feeds whatever these are; `producer.listing` has the names too, and is heavy to load.
+_FOR_EVERYBODY = (STYLESHEET, "opml.xml", "index.html")
 #: Kind and key in memory of the mark that a run is under way.
 _UNFINISHED = ("run", "unfinished")
 
@@ -60,8 +64,6 @@ def publish(config: Config, request: Request, *, now: datetime, progress: Progre
     Raises StorageError (nothing was changed, or whole files of this run stand beside whole ones of the last, and the next run
     goes on), ConfigError when a name of `request` is no feed.
     """
-    if config.feeds.formats != ("atom",):
-        raise ConfigError(f"feeds.formats: this version writes atom, not {', '.join(config.feeds.formats)}; set it to [atom]")
     with contextlib.ExitStack() as stack:
         catalog, state = config.catalog_path, config.state_path
         if request.is_dry:
@@ -128,22 +130,32 @@ class _Publishing:
         self._catalog.begin()
         self._index(difference, run)
         self._mark_due()
-        known = self._published.feeds().values()
-        feeds = self._chosen(known)
-        intact = {feed.number: feed for feed in known if self._sink.look(feed.file) == feed.stamp}
-        stale = [feed for feed in feeds if feed.is_stale or (feed.digest and feed.number not in intact)]
-        if stale or difference or self._is_rebuild or self._sink.look(STYLESHEET) is None:
+        feeds = self._chosen(self._published.feeds().values())
+        stale, intact = self._look_at(feeds)
+        if stale or difference or self._is_rebuild or not self._has_lists():
             self._mark_unfinished("yes")
             try:
-                self._print(stale, intact, run)
+                self._print(feeds, stale, intact, run)
             except PostsMovedError:
                 self._mark_unfinished("yes" if self._was_cut_short else "no")  # nothing was staged yet
                 raise
             orphans = self._orphans() if self._is_rebuild else []
             run.removed.extend(orphans)
             self._plan.settle(orphans)
+            self._stage_lists(run)
             self._commit(run)
-        return report_on(self._config, self._catalog, listing.problems, feeds, run, now=self._now)
+        return report_on(self._config, self._published, listing.problems, feeds, run, now=self._now)
+
+    def _look_at(self, feeds: Iterable[Feed]) -> tuple[list[Document], dict[int, Document]]:
+        """Return the documents of `feeds` that may have to be written, and all whose file is the one that was written, by number."""
+        documents = self._published.documents.all()
+        intact = {one.number: one for one in documents if self._sink.look(one.file) == one.stamp}
+        chosen = {feed.number for feed in feeds}
+        is_damaged = (one for one in documents if one.feed in chosen and (one.is_stale or (one.digest and one.number not in intact)))
+        return list(is_damaged), intact
+
+    def _has_lists(self) -> bool:
+        return all(self._sink.look(file) is not None for file in _FOR_EVERYBODY)
 
     @cached_property
     def _plan(self) -> Plan:
@@ -158,6 +170,12 @@ class _Publishing:
         return self._stack.enter_context(Crew())
 
     @cached_property
+    def _heads(self) -> Heads:
+        from feedmill.producer.heads import Heads
+
+        return Heads(self._config)
+
+    @cached_property
     def _press(self) -> Press:
         import tempfile
 
@@ -165,7 +183,15 @@ class _Publishing:
 
         spool = tempfile.TemporaryDirectory(dir=self._catalog.path.parent, prefix=TEMP_PREFIX, suffix=TEMP_SUFFIX)
         folder = Path(self._stack.enter_context(spool))
-        press = Press(self._config, self._published, self._sink, self._crew, spool=folder, now=self._now)
+        press = Press(
+            self._published,
+            self._sink,
+            self._crew,
+            heads=self._heads,
+            posts=self._config.posts_dir,
+            spool=folder,
+            now=self._now,
+        )
         self._stack.callback(press.close)
         return press
 
@@ -211,7 +237,7 @@ class _Publishing:
         before = self._catalog.meta("now")
         due = self._catalog.became_due(int(before), self._now) if before else []
         if due:
-            self._published.mark_stale(self._published.feeds_with(due))
+            self._published.documents.mark_heads_stale(self._published.feeds_with(due))
 
     def _chosen(self, known: Iterable[Feed]) -> list[Feed]:
         """Return the feeds that were asked for, with all below them, as the tree lists them: the root first, tags last."""
@@ -229,16 +255,39 @@ class _Publishing:
             return feeds
         return [feed for feed in feeds if any(f"{feed.key.name}/".startswith(f"{name}/") for name in names)]
 
-    def _print(self, stale: list[Feed], intact: dict[int, Feed], run: Run) -> None:
+    def _print(self, feeds: Iterable[Feed], stale: Sequence[Document], intact: dict[int, Document], run: Run) -> None:
         """Render what is missing and stage the documents that differ; a post that cannot be rendered leaves its feeds."""
-        windows = self._press.windows(stale)
-        while refused := self._press.render_missing(windows, intact, self._progress):
+        by_number = {feed.number: feed for feed in feeds}
+        sheets = self._sheets(by_number, stale, run)
+        while refused := self._press.render_missing(sheets, intact, self._progress):
             self._refuse(refused)
-            windows = self._press.windows(stale)
-        for number, (feed, members) in enumerate(windows.items(), start=1):
-            self._press.print_feed(feed, members, intact, run)
-            self._progress("writing", number, len(windows))
+            sheets = self._sheets(by_number, self._look_at(feeds)[0], run)
+        self._press.find_pieces(sheets, intact)
+        for number, sheet in enumerate(sheets, start=1):
+            self._press.print_sheet(sheet, run)
+            self._progress("writing", number, len(sheets))
         stage_stylesheet(self._sink)
+
+    def _sheets(self, feeds: Mapping[int, Feed], stale: Sequence[Document], run: Run) -> list[Sheet]:
+        """Return what belongs into each stale document, and into those that come of posts having a place in the history."""
+        if not self._config.feeds.history:
+            return self._press.sheets(stale, feeds, {})
+        from feedmill.producer.archive import Archive
+
+        formats, chains = self._config.feeds.formats, self._memory.chains
+        archive = Archive(self._plan, chains, limit=self._heads.limit, formats=formats, now=self._now)
+        documents, orders = archive.settle(feeds, stale)
+        run.removed.extend(self._ours(archive.removed))
+        return self._press.sheets(documents, feeds, orders)
+
+    def _stage_lists(self, run: Run) -> None:
+        """Stage the lists of all feeds that there are now; those that have nothing to say any more are taken away."""
+        from feedmill.producer.directory import list_feeds, moved_files
+        from feedmill.producer.listing import stage_lists
+
+        listed = list_feeds(self._published, self._heads, now=self._now)
+        moved = moved_files(self._memory.recall_all("moved"), self._published, formats=self._config.feeds.formats)
+        run.removed.extend(stage_lists(self._sink, listed, config=self._config, moved=moved))
 
     def _refuse(self, refused: dict[int, str]) -> None:
         rows = [
@@ -246,11 +295,15 @@ class _Publishing:
             for row in self._catalog.rows(sorted(refused))
         ]
         self._catalog.put(rows)
-        self._published.mark_stale(self._published.unplace(refused))
+        self._published.documents.mark_heads_stale(self._published.unplace(refused))
 
     def _orphans(self) -> list[str]:
-        """Return the files of categories that went while there was no catalog to tell."""
-        looks = ((file, self._sink.look(file)) for file in self._plan.orphans())
+        """Return the files of feeds and formats that went while there was no catalog to tell."""
+        return self._ours(self._plan.orphans(lambda file: self._sink.look(file) is not None))
+
+    def _ours(self, files: Iterable[str]) -> list[str]:
+        """Return those of `files` that stand in the folder of feeds and were written by feedmill."""
+        looks = ((file, self._sink.look(file)) for file in files)
         return [file for file, look in looks if look and look.size > 0 and made_by_us(self._sink.read(file))]
 
     def _commit(self, run: Run) -> None:
@@ -260,8 +313,17 @@ class _Publishing:
         self._catalog.set_meta("made with", self._made_with)
         self._catalog.set_meta("now", str(self._now))
         if not self._request.is_dry:
+            self._note_pings(run)
             self._memory.commit()
         self._catalog.commit()
         self._sink.commit(run.removed)
         with contextlib.suppress(StorageError):  # everything is done; the mark only makes the next run look around
             self._mark_unfinished("no")
+
+    def _note_pings(self, run: Run) -> None:
+        """Have the hubs told of every feed that changes now. Noted before the change, for a crash must not keep them from hearing of it."""
+        if hubs := self._config.feeds.hub:
+            from feedmill.producer.hubs import note_changed
+
+            changed = (one.document for one in run.printed if one.is_changed and not one.document.page)
+            note_changed(self._memory, hubs=hubs, topics=[self._heads.address(one.file) for one in changed], now=self._now)

@@ -1,36 +1,17 @@
-"""What was published: feed files, the posts that stand in each, and where in its bytes each entry lies.
-
-A feed file is also the store of its rendered entries: as long as it is the file that was written (same time, size and inode),
-an entry that did not change is copied from it instead of being rendered again.
-"""
+"""What was published: the feeds, and the posts that stand in each. Their documents: `producer.documents`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import NamedTuple
 
 from feedmill.posts.catalog import BATCH, Catalog
 from feedmill.producer.categories import FeedKey
+from feedmill.producer.documents import Documents
+from feedmill.producer.formats import ATOM
 from feedmill.state.database import reading
-
-
-def piece_digest(data: bytes) -> str:
-    """Return the fingerprint of a rendered entry (BLAKE2b, 64 bits, hexadecimal)."""
-    return blake2b(data, digest_size=8).hexdigest()
-
-
-class FileStamp(NamedTuple):
-    """What tells that a feed file is the one that was written: nanoseconds, inode number, bytes. Size -1: none is known."""
-
-    mtime_ns: int
-    inode: int
-    size: int
-
-
-UNKNOWN = FileStamp(0, 0, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +20,22 @@ class Feed:
 
     number: int
     key: FeedKey
-    #: Relative to the folder of feeds, with "/".
-    file: str
+    #: Relative to the folder of feeds, with "/"; "" for the root.
+    folder: str
     id: str
-    stamp: FileStamp
-    #: BLAKE2b of the file's bytes; "" when it was never written.
-    digest: str
-    entries: int
-    #: True when its posts changed and it was not written since.
-    is_stale: bool
+
+    def place(self, name: str) -> str:
+        """Return where a file of this feed stands, relative to the folder of feeds."""
+        return f"{self.folder}/{name}" if self.folder else name
+
+    @property
+    def file(self) -> str:
+        """The file by which memory knows the feed's place, whatever formats it is published in."""
+        return self.place(ATOM.file)
 
 
 class Member(NamedTuple):
-    """A post in a feed's window; times in epoch seconds."""
+    """A post in a document's window; times in epoch seconds."""
 
     file: int
     id: str
@@ -59,13 +43,8 @@ class Member(NamedTuple):
     updated: int
 
 
-class Piece(NamedTuple):
-    """Where an entry's bytes lie: in the feed with number `feed`, from byte `start`; `digest` is of those bytes."""
-
-    feed: int
-    start: int
-    length: int
-    digest: str
+#: Positions from one to before another in the order of first publication; None: whatever the order.
+Span = tuple[int, int] | None
 
 
 class Published:
@@ -73,26 +52,21 @@ class Published:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
+        self.documents = Documents(catalog)
         self._sql = catalog.connection
 
     def feeds(self) -> dict[FeedKey, Feed]:
         """Return every known feed by what it is about."""
         with reading(self.catalog.path):
-            rows = self._sql.execute(
-                "SELECT feed, kind, path, file, id, mtime_ns, inode, size, digest, entries, is_stale FROM feeds"
-            ).fetchall()
-        made = (
-            Feed(number, FeedKey(kind, tuple(json.loads(path))), file, entry_id, FileStamp(*stamp), digest, entries, bool(stale))
-            for number, kind, path, file, entry_id, *stamp, digest, entries, stale in rows
-        )
+            rows = self._sql.execute("SELECT feed, kind, path, folder, id FROM feeds").fetchall()
+        made = (Feed(number, FeedKey(kind, tuple(json.loads(path))), folder, feed_id) for number, kind, path, folder, feed_id in rows)
         return {feed.key: feed for feed in made}
 
-    def add_feed(self, key: FeedKey, file: str, feed_id: str) -> Feed:
+    def add_feed(self, key: FeedKey, folder: str, feed_id: str) -> Feed:
         """Note a feed that is to be written."""
         path = json.dumps(key.path, ensure_ascii=False)
-        query = "INSERT INTO feeds (kind, path, file, id, mtime_ns, inode, size, digest, entries, is_stale) VALUES (?,?,?,?,?,?,?,?,?,1)"
-        number = self._sql.execute(query, (key.kind, path, file, feed_id, *UNKNOWN, "", 0)).lastrowid or 0
-        return Feed(number, key, file, feed_id, UNKNOWN, "", 0, is_stale=True)
+        query = "INSERT INTO feeds (kind, path, folder, id) VALUES (?, ?, ?, ?)"
+        return Feed(self._sql.execute(query, (key.kind, path, folder, feed_id)).lastrowid or 0, key, folder, feed_id)
 
     def set_id(self, key: FeedKey, feed_id: str) -> None:
         """Give a feed another id, if it is known."""
@@ -101,17 +75,9 @@ class Published:
 
     def drop_all(self) -> None:
         """Forget every feed and what stood in it."""
-        for table in ("feeds", "placements", "members"):
+        for table in ("feeds", "placements"):
             self._sql.execute(f"DELETE FROM {table}")  # noqa: S608
-
-    def mark_stale(self, numbers: Iterable[int]) -> None:
-        """Note that feeds must be looked at again, now or, where only some are asked for, in a later run."""
-        self._sql.executemany("UPDATE feeds SET is_stale=1 WHERE feed=?", [(number,) for number in numbers])
-
-    def wrote(self, feed: Feed, stamp: FileStamp, digest: str, entries: int) -> None:
-        """Note that a feed's file is up to date."""
-        query = "UPDATE feeds SET mtime_ns=?, inode=?, size=?, digest=?, entries=?, is_stale=0 WHERE feed=?"
-        self._sql.execute(query, (*stamp, digest, entries, feed.number))
+        self.documents.drop_all()
 
     def unplace(self, files: Iterable[int]) -> set[int]:
         """Take posts out of their feeds and forget their rendered entries; return the numbers of those feeds."""
@@ -119,12 +85,12 @@ class Published:
         affected = self.feeds_with(numbers)
         if affected:
             self._sql.executemany("DELETE FROM placements WHERE file=?", [(file,) for file in numbers])
-            self._sql.executemany("DELETE FROM members WHERE file=?", [(file,) for file in numbers])
+            self.documents.forget(numbers)
         return affected
 
     def place(self, rows: Iterable[tuple[int, int, int]]) -> None:
         """Put posts into feeds: rows of (feed number, date in epoch seconds, file number)."""
-        self._sql.executemany("INSERT OR REPLACE INTO placements VALUES (?, ?, ?)", rows)
+        self._sql.executemany("INSERT OR REPLACE INTO placements (feed, date, file) VALUES (?, ?, ?)", rows)
 
     def feeds_with(self, files: Iterable[int]) -> set[int]:
         """Return the numbers of the feeds in which these posts stand."""
@@ -140,6 +106,16 @@ class Published:
         """Return how many posts stand in a feed, those to come and those beyond its window too."""
         return int(self._sql.execute("SELECT count(*) FROM placements WHERE feed=?", (feed.number,)).fetchone()[0])
 
+    def has_due(self, feed: Feed, *, now: int) -> bool:
+        """Whether a post stands in a feed at `now` (epoch seconds)."""
+        query = "SELECT EXISTS (SELECT 1 FROM placements WHERE feed=? AND date <= ?)"
+        return bool(self._sql.execute(query, (feed.number, now)).fetchone()[0])
+
+    def counts(self, *, now: int) -> dict[int, int]:
+        """Return how many posts stand in every feed at `now` (epoch seconds), those beyond its window too, by feed number."""
+        query = "SELECT feed, count(*) FROM placements WHERE date <= ? GROUP BY feed"
+        return dict(self._sql.execute(query, (now,)).fetchall())
+
     def posts_in(self, feed: Feed) -> list[int]:
         """Return the file numbers of all these posts."""
         return [row[0] for row in self._sql.execute("SELECT file FROM placements WHERE feed=?", (feed.number,))]
@@ -147,31 +123,37 @@ class Published:
     def drop_empty_feeds(self) -> None:
         """Forget feeds in which no post stands (dated in the future or not) and of which no file is left; the root stays."""
         query = """
-            SELECT feed FROM feeds WHERE path <> '[]' AND digest = ''
+            SELECT feed FROM feeds WHERE path <> '[]'
+            AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.feed = feeds.feed AND d.digest <> '')
             AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.feed = feeds.feed)"""
-        for number in self._sql.execute(query).fetchall():
-            for table in ("feeds", "members"):
-                self._sql.execute(f"DELETE FROM {table} WHERE feed=?", number)  # noqa: S608
+        empty = self._sql.execute(query).fetchall()
+        self._sql.executemany("DELETE FROM feeds WHERE feed=?", empty)
+        self.documents.drop_of(number for (number,) in empty)
 
-    def window(self, feed: Feed, *, limit: int, now: int) -> list[Member]:
+    def window(self, feed: Feed, *, limit: int, now: int, span: Span = None) -> list[Member]:
         """Return the newest `limit` posts of a feed at `now` (epoch seconds): newest first, then by id."""
-        query = """
+        within = "" if span is None else "AND place.position >= ? AND place.position < ?"
+        query = f"""
             SELECT p.file, p.id, p.date, p.updated FROM placements AS place CROSS JOIN posts AS p ON p.file = place.file
-            WHERE place.feed = ? AND place.date <= ? ORDER BY place.date DESC, p.id LIMIT ?"""
+            WHERE place.feed = ? AND place.date <= ? {within} ORDER BY place.date DESC, p.id LIMIT ?"""  # noqa: S608
         with reading(self.catalog.path):
-            return [Member(*row) for row in self._sql.execute(query, (feed.number, now, limit))]
+            return [Member(*row) for row in self._sql.execute(query, (feed.number, now, *(span or ()), limit))]
 
-    def pieces_of(self, feed: Feed) -> dict[int, Piece]:
-        """Return where in a feed's own file the entries of its posts lie, by file number."""
-        query = "SELECT file, start, length, digest FROM members WHERE feed=?"
-        return {file: Piece(feed.number, *piece) for file, *piece in self._sql.execute(query, (feed.number,))}
+    # The order of first publication
 
-    def pieces_elsewhere(self, file: int) -> list[Piece]:
-        """Return every place where the entry of a post lies, smallest feed number first."""
-        query = "SELECT feed, start, length, digest FROM members WHERE file=? ORDER BY feed"
-        return [Piece(*row) for row in self._sql.execute(query, (file,))]
+    def unordered(self, feed: Feed, *, now: int) -> list[tuple[str, int]]:
+        """Return (id, file number) of the posts of a feed that have no position yet and are due at `now`, oldest first, then by id."""
+        query = """
+            SELECT p.id, p.file FROM placements AS place CROSS JOIN posts AS p ON p.file = place.file
+            WHERE place.feed = ? AND place.position IS NULL AND place.date <= ? ORDER BY place.date, p.id"""
+        with reading(self.catalog.path):
+            return self._sql.execute(query, (feed.number, now)).fetchall()
 
-    def set_pieces(self, feed: Feed, pieces: Iterable[tuple[int, int, int, str]]) -> None:
-        """Note what a feed's new file holds: rows of (file number, start, length, digest)."""
-        self._sql.execute("DELETE FROM members WHERE feed=?", (feed.number,))
-        self._sql.executemany(f"INSERT INTO members VALUES ({feed.number}, ?, ?, ?, ?)", pieces)  # noqa: S608
+    def clear_positions(self, feed: Feed) -> None:
+        """Forget the positions of a feed's posts."""
+        self._sql.execute("UPDATE placements SET position=NULL WHERE feed=? AND position IS NOT NULL", (feed.number,))
+
+    def set_positions(self, feed: Feed, positions: Iterable[tuple[int, int]]) -> None:
+        """Note the positions of posts in a feed: rows of (position, file number)."""
+        query = f"UPDATE placements SET position=? WHERE feed={feed.number} AND file=?"  # noqa: S608
+        self._sql.executemany(query, positions)

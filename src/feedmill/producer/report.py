@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from feedmill.config import Config
 from feedmill.model import Problem
-from feedmill.posts.catalog import DUPLICATE, REFUSED, Catalog
+from feedmill.posts.catalog import DUPLICATE, REFUSED
+from feedmill.producer.categories import FeedKey
+from feedmill.producer.documents import Document
 from feedmill.producer.outcome import Run
-from feedmill.producer.published import Feed
+from feedmill.producer.published import Feed, Published
 
 
 @dataclass(frozen=True, slots=True)
 class FeedReport:
-    """One feed after a publish; `path` is relative to the project."""
+    """One document after a publish; `path` is relative to the project."""
 
     path: str
     category: str
@@ -30,20 +32,24 @@ class Report:
     skipped: tuple[Problem, ...]
     #: Posts that were published in spite of a defect.
     repaired: tuple[Problem, ...]
+    #: The newest document of every feed, in every format.
     feeds: tuple[FeedReport, ...]
     removed: tuple[str, ...]
     #: Those of `repaired` whose files were read in this run.
     fresh: tuple[Problem, ...]
     #: When the next of the posts is due that are still to come (epoch seconds); None when none is.
     next_due: int | None = None
+    #: The archive documents that changed.
+    archives: tuple[FeedReport, ...] = ()
 
 
-def report_on(config: Config, catalog: Catalog, listed: Sequence[Problem], feeds: Sequence[Feed], run: Run, *, now: int) -> Report:
+def report_on(config: Config, published: Published, listed: Sequence[Problem], feeds: Sequence[Feed], run: Run, *, now: int) -> Report:
     """Return the report of a run over `feeds` at `now` (epoch seconds); `listed` are files that cannot be posts."""
 
     def in_project(problem: Problem) -> Problem:
         return Problem(f"{config.posts.dir}/{problem.path}", problem.line, problem.rule, problem.message)
 
+    catalog = published.catalog
     skipped = [in_project(problem) for problem in listed]
     repaired, fresh = [], []
     for file, status, problem in catalog.notes():
@@ -62,18 +68,27 @@ def report_on(config: Config, catalog: Catalog, listed: Sequence[Problem], feeds
         repaired=tuple(repaired),
         fresh=tuple(fresh),
         next_due=catalog.next_due(now),
-        feeds=tuple(_feed_reports(config.feeds.dir, feeds, run)),
+        feeds=tuple(_heads(config.feeds.dir, feeds, published.documents.all(), run)),
+        archives=tuple(
+            FeedReport(f"{config.feeds.dir}/{one.document.file}", _category(one.key), one.entries, changed=True)
+            for one in run.printed
+            if one.document.page and one.is_changed
+        ),
         removed=tuple(f"{config.feeds.dir}/{file}" for file in sorted(run.removed)),
     )
 
 
-def _feed_reports(folder: str, feeds: Sequence[Feed], run: Run) -> Iterator[FeedReport]:
-    printed = {one.feed.file: one for one in run.printed}
+def _category(key: FeedKey) -> str:
+    return key.name if key.path else ""
+
+
+def _heads(folder: str, feeds: Sequence[Feed], documents: Iterable[Document], run: Run) -> Iterator[FeedReport]:
+    changed = {one.document.number for one in run.printed if one.is_changed}
     left_out = {*run.removed, *run.foreign}
+    heads: dict[int, list[Document]] = {}
+    for document in documents:
+        if not document.page and document.digest and document.file not in left_out:
+            heads.setdefault(document.feed, []).append(document)
     for feed in feeds:
-        one = printed.get(feed.file)
-        entries = one.entries if one else feed.entries
-        if feed.file in left_out or (not entries and feed.key.path):
-            continue
-        category = "" if not feed.key.path else feed.key.name
-        yield FeedReport(f"{folder}/{feed.file}", category, entries, bool(one and one.is_changed))
+        for document in heads.get(feed.number, ()):
+            yield FeedReport(f"{folder}/{document.file}", _category(feed.key), document.entries, document.number in changed)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from feedmill.durable import Batch, storage, sync_folder
-from feedmill.producer.published import FileStamp
+from feedmill.producer.documents import FileStamp
 
 #: The stamp of a folder, a link, a pipe: nothing that was written here, and nothing to read.
 NOT_A_FILE = FileStamp(0, 0, -2)

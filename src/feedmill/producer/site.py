@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +38,9 @@ class Site:
     has_tag_feeds: bool
     embeds: tuple[str, ...]
     sources: dict[str, Source]
+    #: The folder of the posts and that of the project, absolute; "" where files are not looked up on disk.
+    posts_dir: str = ""
+    root: str = ""
 
     @classmethod
     def of(cls, config: Config) -> Site:
@@ -54,6 +58,8 @@ class Site:
             has_tag_feeds=config.feeds.tags,
             embeds=tuple(config.html.embeds),
             sources={source.name: _source(source.name, source.title, str(source.public_url)) for source in config.sources},
+            posts_dir=str(config.posts_dir),
+            root=os.path.abspath(config.root),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from feedmill.posts.record import from_epoch
 from feedmill.service.health import Health
 from feedmill.service.lifecycle import Signals
 from feedmill.service.metrics import Counts, Metrics
+from feedmill.service.pings import Pings
 from feedmill.service.printing import Printed, Printer, PrintingError, Settings
 from feedmill.service.reloading import Reloader
 from feedmill.service.server import WebServer, open_web
@@ -65,6 +66,7 @@ class Daemon:
         if is_serving:
             self._web = open_web(config, counts=self.counts, health=self._health, metrics=self._metrics, host=host, port=port)
         self._printer = Printer(self._settings(), on_report=self._printed, on_failure=self._not_printed)
+        self._pings = Pings(self.counts, now=self._around.now)
         self._watch: Watch | None = None
         self._scheduler = self._schedule()
         self._clock: asyncio.Task[None] | None = None
@@ -127,7 +129,7 @@ class Daemon:
             task.cancel()
         try:
             async with asyncio.timeout(_PRINT_GRACE + _GRACE):
-                closing = [self._printer.close(within=_PRINT_GRACE), self._syncing.close()]
+                closing = [self._printer.close(within=_PRINT_GRACE), self._syncing.close(), self._pings.close()]
                 if self._watch is not None:
                     closing.append(self._watch.__aexit__())
                 for failure in await asyncio.gather(*closing, return_exceptions=True):
@@ -163,6 +165,7 @@ class Daemon:
         self._last_tick = now
         self.counts.ticks += 1
         await self._syncing.tick()
+        self._pings.look(self._reloader.config)
         self._health.last_tick, self._health.sync_trouble = datetime.now(UTC), self._syncing.trouble
         self._notifier.alive()
 
@@ -211,6 +214,7 @@ class Daemon:
             logger.info("publishing works again")
         self._health.last_publish, self._health.publish_trouble = datetime.now(UTC), ""
         self._say_problems(printed)
+        self._pings.hurry()
         if printed.changed or printed.removed:
             told = "published: wrote %d of %d feeds, removed %d, in %.2f s"
             logger.info(told, len(printed.changed), printed.feeds, printed.removed_in_all, printed.seconds)

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from feedmill.service.content import OutdatedError
 from feedmill.service.feedpath import BadPathError, decode_path, encode_path, file_of
-from feedmill.service.mediatypes import is_feed, media_type
+from feedmill.service.mediatypes import is_archive, is_feed, media_type
 from feedmill.service.representation import (
     ALLOW,
     Block,
@@ -46,7 +46,8 @@ _PREFLIGHT: tuple[Header, ...] = (
     (b"access-control-allow-headers", b"If-None-Match, If-Modified-Since"),
     (b"access-control-max-age", b"86400"),
 )
-#: How long caches may keep that something is gone, and that there is nothing (yet).
+#: How long caches may keep an archive document, that something is gone, and that there is nothing (yet).
+_ARCHIVED: Header = (b"cache-control", b"public, max-age=604800")
 _GONE: Header = (b"cache-control", b"public, max-age=300")
 _ABSENT: Header = (b"cache-control", b"public, max-age=60")
 _RETRY: tuple[Header, ...] = (_SHARED, (b"retry-after", b"30"), (b"cache-control", b"no-store"))
@@ -65,6 +66,8 @@ class _Place(NamedTuple):
     file: str
     #: The Link of a feed; nothing for other files.
     link: tuple[Block, ...]
+    #: How long it may be kept: the next of several answers.
+    cache: Iterator[Block]
 
 
 class FeedApp:
@@ -97,6 +100,8 @@ class FeedApp:
             [make_block((b"cache-control", b"public, max-age=%d" % seconds)) for seconds in _spread(max_age)]
         )
 
+        self._archived = itertools.repeat(make_block(_ARCHIVED))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request whose path begins with `PREFIX`."""
         reply = self.at_once(scope)
@@ -114,7 +119,7 @@ class FeedApp:
         representation = self._shelf.at_hand(place.file) if place is not None else None
         if place is None or representation is None or scope["method"] not in ("GET", "HEAD"):
             return None
-        reply = reply_at_once(scope, representation, more=(next(self._cache_control), *place.link))
+        reply = reply_at_once(scope, representation, more=(next(place.cache), *place.link))
         if reply is not None:
             self._counts[reply.status] += 1
         return reply
@@ -142,7 +147,7 @@ class FeedApp:
                 return await self._reply_without(scope, path)
             place = self._places.get(raw) or self._note(raw, path)
             try:
-                return await prepare_reply(scope, representation, more=(next(self._cache_control), *place.link))
+                return await prepare_reply(scope, representation, more=(next(place.cache), *place.link))
             except OutdatedError:
                 continue
         return refusal(scope, 503, headers=_RETRY)
@@ -158,7 +163,7 @@ class FeedApp:
 
     def _note(self, raw: bytes, path: str) -> _Place:
         file = file_of(path)
-        place = _Place(file, self._link(file))
+        place = _Place(file, self._link(file), self._archived if is_archive(file) else self._cache_control)
         # One spelling of each path alone: there are a thousand others of it, for whoever wants to fill the memory.
         if raw == PREFIX + encode_path(path).encode("ascii"):
             if len(self._places) >= _MAX_PLACES:
@@ -167,11 +172,11 @@ class FeedApp:
         return place
 
     def _link(self, file: str) -> tuple[Block, ...]:
-        """What a feed says of itself and of its hubs, for those that read no XML (RFC 8288; WebSub §4)."""
+        """What a feed says of itself and, where it changes, of its hubs, for those that read no XML (RFC 8288; WebSub §4)."""
         if not is_feed(file):
             return ()
         links = [f'<{self._feeds_url}{encode_path(file)}>; rel="self"; type="{media_type(file)}"']
-        links += [f'<{hub}>; rel="hub"' for hub in self._hubs]
+        links += [f'<{hub}>; rel="hub"' for hub in self._hubs if not is_archive(file)]
         return (make_block((b"link", ", ".join(links).encode("ascii"))),)
 
     def _complain(self, exc: OSError) -> None:

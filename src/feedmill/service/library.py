@@ -12,7 +12,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -25,10 +25,11 @@ from feedmill.posts.format import MAX_POST_BYTES, decode
 from feedmill.posts.record import to_epoch
 from feedmill.posts.store import POST_SUFFIXES, Stamp, read_post
 from feedmill.producer.categories import FeedKey
+from feedmill.producer.feedtree import FeedLine, feed_name, link_to
+from feedmill.producer.formats import FORMATS
 from feedmill.producer.site import Site
 from feedmill.state.database import open_to_read
 from feedmill.text import one_line
-from feedmill.urls import quote_segment
 
 logger = logging.getLogger(__name__)
 
@@ -46,35 +47,15 @@ _SUFFIX = re.compile(rf"(?:{'|'.join(map(re.escape, POST_SUFFIXES))})$", re.IGNO
 _LONGEST_SUFFIX = max(map(len, POST_SUFFIXES))
 
 _FEEDS = """
-    SELECT f.kind, f.path, f.file, f.entries,
-        (SELECT count(*) FROM placements p WHERE p.feed = f.feed AND p.date <= :now),
-        (SELECT max(p.updated) FROM members m JOIN posts p USING (file) WHERE m.feed = f.feed)
-    FROM feeds f WHERE f.digest <> '' """
+    SELECT f.kind, f.path, d.format, d.file, d.entries, d.updated, coalesce(p.posts, 0)
+    FROM feeds f JOIN documents d USING (feed)
+    LEFT JOIN (SELECT feed, count(*) AS posts FROM placements WHERE date <= :now GROUP BY feed) p USING (feed)
+    WHERE d.page = 0 AND d.digest <> '' """
 # "." and "/" follow each other in ASCII: everything between them begins with `path.`.
 _POST = f"""
     SELECT f.path, f.mtime_ns, f.ctime_ns, f.size, p.id, p.date, p.updated FROM files f JOIN posts p USING (file)
     WHERE f.path > :path || '.' AND f.path < :path || '/' AND length(f.path) <= length(:path) + {_LONGEST_SUFFIX}
         AND p.status = '{PUBLISHED}' AND p.date <= :now"""  # noqa: S608
-
-
-@dataclass(frozen=True, slots=True)
-class FeedLine:
-    """A published feed as the list of feeds shows it."""
-
-    key: FeedKey
-    #: One line of plain text: the site's title for the root, else the category's or tag's own name or what the configuration calls it.
-    title: str
-    #: One line of plain text; mostly "".
-    description: str
-    #: Relative to the folder of feeds, with "/".
-    file: str
-    #: Absolute, ASCII, from the configuration: what people subscribe to.
-    url: str
-    #: All the posts that belong to it, and how many of them its file holds.
-    posts: int
-    entries: int
-    #: The newest `updated` in the file, epoch seconds; None where it holds no post.
-    updated: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +90,18 @@ class Found(NamedTuple):
     post: Post
     date: int
     updated: int
+
+
+class _FeedRow(NamedTuple):
+    """A document with a feed's newest entries."""
+
+    kind: str
+    path: str
+    format: str
+    file: str
+    entries: int
+    updated: int
+    posts: int
 
 
 class _Row(NamedTuple):
@@ -165,18 +158,29 @@ class Library:
             finally:
                 connection.execute("COMMIT")
             self._complaint = ""
-            lines = sorted((self._line(*row) for row in rows), key=lambda line: (line.key.kind, line.key.path))
-            return Holdings(tuple(lines))
+            return Holdings(tuple(self._lines(_FeedRow(*row) for row in rows)))
         return Holdings(is_readable=False)
 
-    def _line(self, kind: str, path: str, file: str, entries: int, posts: int, updated: int | None) -> FeedLine:
-        key = FeedKey(kind, tuple(map(str, json.loads(path))))
+    def _lines(self, rows: Iterable[_FeedRow]) -> list[FeedLine]:
+        """Return the feeds as the tree lists them, each with its documents in the order of formats."""
+        order = {name: place for place, name in enumerate(FORMATS)}
+        found: dict[FeedKey, list[_FeedRow]] = {}
+        for row in rows:
+            if row.format in order:
+                found.setdefault(FeedKey(row.kind, tuple(map(str, json.loads(row.path)))), []).append(row)
+        return [self._line(key, sorted(found[key], key=lambda row: order[row.format])) for key in sorted(found)]
+
+    def _line(self, key: FeedKey, documents: Sequence[_FeedRow]) -> FeedLine:
         override = self._config.feeds.overrides.get(key.name)
-        title = (override and override.title) or (key.path[-1] if key.path else self._site.title)
-        address = "/".join(quote_segment(part) for part in file.split("/"))
-        description = override.description if override else ""
-        url = self._site.feeds_url + address
-        return FeedLine(key, one_line(title), one_line(description), file, url, posts, entries, updated)
+        return FeedLine(
+            key=key,
+            title=feed_name(key, self._config),
+            description=one_line(override.description) if override else "",
+            links=tuple(link_to(row.format, row.file, self._site.feeds_url) for row in documents),
+            posts=documents[0].posts,
+            entries=documents[0].entries,
+            updated=documents[0].updated or None,
+        )
 
     def find_post(self, path: str, *, now: int) -> ShelfMark | None:
         """Return the published post whose file is `path` (decoded, below the folder of posts) but for its suffix, due at `now`.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-ATOM, RSS, JSON_FEED = "application/atom+xml", "application/rss+xml", "application/feed+json"
+from feedmill.producer.formats import document_of
 
-FEEDS = frozenset({ATOM, RSS, JSON_FEED})
-
-_NAMES = {"atom.xml": ATOM, "rss.xml": RSS, "feed.json": JSON_FEED, "opml.xml": "text/x-opml"}
+_NAMES = {"opml.xml": "text/x-opml"}
 #: By what stands after the last point of the name: text, which is UTF-8 wherever it is written here, and pictures.
 _TEXTS = {
     "opml": "text/x-opml",
@@ -38,10 +36,17 @@ def content_type(file: str) -> str:
     """Return the type of a file below `feeds/`, with the charset of text; "application/octet-stream" for what is not known."""
     name = file.rpartition("/")[2].lower()
     suffix = name.rpartition(".")[2] if "." in name else ""
-    text = _NAMES.get(name) or _TEXTS.get(suffix)
+    document = document_of(name)
+    text = document[0].content_type if document else _NAMES.get(name) or _TEXTS.get(suffix)
     return f"{text}; charset=utf-8" if text else _PICTURES.get(suffix, _UNKNOWN)
 
 
 def is_feed(file: str) -> bool:
-    """Whether a file is a feed, which readers subscribe to."""
-    return media_type(file) in FEEDS
+    """Whether a file is a document of a feed: one that readers subscribe to, or an archive."""
+    return document_of(file.rpartition("/")[2].lower()) is not None
+
+
+def is_archive(file: str) -> bool:
+    """Whether a file is an archive document (RFC 5005), which seldom changes if ever."""
+    document = document_of(file.rpartition("/")[2].lower())
+    return document is not None and document[1] > 0

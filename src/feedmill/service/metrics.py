@@ -29,6 +29,9 @@ class Counts:
     posts_updated: int = 0
     publishes: Counter[str] = field(default_factory=Counter)
     feeds_written: int = 0
+    #: Pings to hubs by what became of them (`producer.pinging.Turn.results`), and those that wait.
+    pings: Counter[str] = field(default_factory=Counter)
+    pings_waiting: int = 0
     reloads: Counter[str] = field(default_factory=Counter)
     ticks: int = 0
     #: Ticks that came while the one before was still at work, and jobs of the scheduler that raised.
@@ -79,6 +82,7 @@ class _Numbers(Collector):
         yield _labelled("responses", "HTTP answers by status", "status", counts.responses)
         yield _labelled("fetches", "Fetches of upstream feeds by result", "result", counts.fetches)
         yield _labelled("publishes", "Runs of publish by outcome", "outcome", counts.publishes)
+        yield _labelled("pings", "Pings to hubs by result", "result", counts.pings)
         yield _labelled("reloads", "Readings of a changed configuration by outcome", "outcome", counts.reloads)
         for name, text, value in (*_plain(counts), *self._asked()):
             family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
@@ -96,6 +100,7 @@ def _plain(counts: Counts) -> Iterator[tuple[str, str, float]]:
     yield "posts_new_total", "Posts that syncing stored", counts.posts_new
     yield "posts_updated_total", "Posts that syncing rewrote", counts.posts_updated
     yield "feeds_written_total", "Feed files that publishing wrote", counts.feeds_written
+    yield "pings_waiting", "Pings to hubs that were not taken yet", counts.pings_waiting
     yield "ticks_total", "Looks at what is due", counts.ticks
     yield "ticks_skipped_total", "Looks left out because the one before was still at work", counts.ticks_skipped
     yield "jobs_failed_total", "Jobs of the scheduler that ended in an error", counts.jobs_failed

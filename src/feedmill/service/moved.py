@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from feedmill.producer.formats import ATOM, document_of
 from feedmill.service.singleflight import SingleFlight
 from feedmill.state.database import open_to_read
 
@@ -42,7 +43,11 @@ class Moved:
         """
         if self._monotonic() >= self._fresh_until:
             await self._looks.run("look", self._look)
-        return self._table.get(path)
+        folder, _, name = path.rpartition("/")
+        if document_of(name) is None:
+            return None
+        target = self._table.get(f"{folder}/{ATOM.file}")  # which stands for every document of a feed
+        return f"{target.rpartition('/')[0]}/{name}" if target else target
 
     async def _look(self) -> None:
         await asyncio.to_thread(self._refresh)

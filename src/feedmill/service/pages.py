@@ -16,14 +16,15 @@ from feedmill.errors import PostError
 from feedmill.posts.record import from_epoch
 from feedmill.posts.store import CLOCK_TICK_NS
 from feedmill.producer.entry import build_entry
+from feedmill.producer.pageparts import Masthead
+from feedmill.producer.pagescript import INDEX_SCRIPT
+from feedmill.producer.pagestyle import INDEX_CSS, policy
 from feedmill.producer.site import Site
-from feedmill.service.indexpage import Masthead, index_page
+from feedmill.service.indexpage import index_page
 from feedmill.service.library import Library, ShelfMark, Version
-from feedmill.service.pagescript import INDEX_SCRIPT
 from feedmill.service.postpage import post_page
 from feedmill.service.representation import Representation, represent
-from feedmill.service.style import INDEX_CSS, POST_CSS, policy
-from feedmill.service.wording import wording_for
+from feedmill.service.style import POST_CSS
 
 if TYPE_CHECKING:
     T = TypeVar("T")
@@ -34,13 +35,14 @@ INDEX_AGE, POST_AGE = 60, 300
 _ROOM = 16_000_000
 
 _TYPE = "text/html; charset=utf-8"
+_UNFRAMED = "; frame-ancestors 'none'"
 INDEX_HEADERS = (
     (b"cache-control", b"public, max-age=%d" % INDEX_AGE),
-    (b"content-security-policy", policy(pictures="data:", style=INDEX_CSS, script=INDEX_SCRIPT)),
+    (b"content-security-policy", (policy(pictures="data:", style=INDEX_CSS, script=INDEX_SCRIPT) + _UNFRAMED).encode()),
 )
 POST_HEADERS = (
     (b"cache-control", b"public, max-age=%d" % POST_AGE),
-    (b"content-security-policy", policy(pictures="https: http: data:", style=POST_CSS)),
+    (b"content-security-policy", (policy(pictures="https: http: data:", style=POST_CSS) + _UNFRAMED).encode()),
 )
 
 
@@ -52,8 +54,7 @@ class Pages:
         self._config, self._clock = config, clock
         #: A page has the whole text, whatever feeds have.
         self._site = replace(Site.of(config), content="full")
-        language = config.site.language
-        self._masthead = Masthead(config.site.title, self._site.url, language, config.site.zone, wording_for(language))
+        self._masthead = Masthead.of(config)
         self._library = Library(config)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages")
         self._index: tuple[Version, Representation] | None = None

@@ -10,7 +10,7 @@ from feedmill.model import CategoryPath, Post
 from feedmill.posts.tags import write_tag
 from feedmill.producer.categories import MAX_CATEGORIES, FeedKey, category_paths
 from feedmill.producer.entry import Entry
-from feedmill.service.indexpage import Masthead, anchor_of, local_time, opening, readable_address
+from feedmill.producer.pageparts import Masthead, anchor_of, local_time, opening, readable_address
 from feedmill.service.stills import still
 from feedmill.service.style import POST_CSS
 from feedmill.text import direction_of, one_line

@@ -18,6 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from feedmill.producer.indexhtml import INDEX_HTML
+from feedmill.producer.pagescript import INDEX_SCRIPT
+from feedmill.producer.pagestyle import INDEX_CSS, fingerprint
 from feedmill.service.bodies import Bodies
 from feedmill.service.conditional import GZIP, IDENTITY, Coding
 from feedmill.service.content import OutdatedError, compress, digest_of
@@ -39,6 +42,12 @@ _HEADERS: tuple[Header, ...] = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"ETag, Link, Last-Modified"),
 )
+#: The list of feeds has its CSS and script in itself; a person's own page in its place may have a stylesheet beside it.
+INDEX_POLICY = (
+    f"default-src 'none'; img-src data:; style-src 'self' {fingerprint(INDEX_CSS)}; script-src {fingerprint(INDEX_SCRIPT)}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_INDEX_HEADERS: tuple[Header, ...] = ((b"content-security-policy", INDEX_POLICY.encode("ascii")), *_HEADERS[1:])
 #: For so many seconds an lstat alone is believed. It sees every change of a file, but not that a folder on the way is now a link to
 #: itself elsewhere, behind which the very same file lies.
 _TRUST = 1.0
@@ -195,7 +204,7 @@ class Shelf:
             size=size,
             content_type=content_type(file),
             last_modified=modified,
-            headers=_HEADERS,
+            headers=_INDEX_HEADERS if file == INDEX_HTML else _HEADERS,
             # Browsers show the source of `application/atom+xml`, and ask for `application/xml`, which they show styled (Chromium 156).
             plain_type="application/xml; charset=utf-8" if is_xml_feed else "",
         )

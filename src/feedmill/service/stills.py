@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from feedmill.posts.tags import Attributes, read_attributes, write_tag
-from feedmill.service.wording import Wording
+from feedmill.producer.wording import Wording
 
 #: Tags that may have to change: most have no attribute and never do.
 _TAG = re.compile(r"<(/?)(a|audio|iframe|source|video|[a-z][a-z0-9]*(?= ))((?: [^>]*)?)>")

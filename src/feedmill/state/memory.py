@@ -5,6 +5,7 @@ claim        guid that posts of several sources carry  -> the source whose post 
 first-seen   entry id of a post without a date         -> modification time of its file when first seen (epoch seconds)
 feed         [kind, *path] of a category or tag        -> [last segment of its folder ("" where that is configured), feed id]
 moved        file of a feed that is no more            -> the file that took its place, "" where none did; both relative to feeds/
+ping         [hub, address of a feed that changed]     -> JSON: attempts, due, since, refusals, changes (producer/hubs.py)
 run          "unfinished"                              -> "yes" while a publish is under way
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from feedmill.state.chains import Chains
 from feedmill.state.database import open_or_rebuild, reading
 from feedmill.state.schema import MIGRATIONS
 
@@ -42,6 +44,8 @@ class DatabaseMemory:
         self._noted: dict[tuple[str, str], str | None] = {}
         self._connection = open_or_rebuild(path, MIGRATIONS)
         self._connection.execute("PRAGMA synchronous=FULL")  # what subscribers rely on survives a power cut
+        #: The orders of first publication; `commit` makes them durable too.
+        self.chains = Chains(self._connection, path)
 
     def recall(self, kind: str, key: str) -> str | None:
         if (kind, key) in self._noted:
@@ -61,7 +65,7 @@ class DatabaseMemory:
             self._noted[kind, key] = value
 
     def commit(self) -> None:
-        if not self._noted:
+        if not (self._noted or self.chains.is_changed):
             return
         rows = [(*known, value) for known, value in self._noted.items() if value is not None]
         forgotten = [known for known, value in self._noted.items() if value is None]
@@ -69,7 +73,9 @@ class DatabaseMemory:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", rows)
             self._connection.executemany("DELETE FROM memory WHERE kind=? AND key=?", forgotten)
+            self.chains.write()
         self._noted.clear()
+        self.chains.wrote()
 
     def close(self) -> None:
         """Let go of the file."""

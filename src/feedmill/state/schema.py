@@ -21,4 +21,11 @@ MIGRATIONS = (
     CREATE INDEX marks_by_article ON marks (article);
     CREATE TABLE hosts (host TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    # The order in which posts were first published, for each feed by its id: what archive documents are cut from.
+    """
+    CREATE TABLE chains (
+        chain INTEGER PRIMARY KEY, feed TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, posts INTEGER NOT NULL, pages INTEGER NOT NULL);
+    CREATE TABLE chained (
+        chain INTEGER NOT NULL, post TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (chain, post)) WITHOUT ROWID;
+    """,
 )

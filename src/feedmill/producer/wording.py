@@ -1,4 +1,4 @@
-"""The words of the pages in the site's language: Chinese in both scripts, English for every other."""
+"""The words of the pages for people in the site's language: Chinese in both scripts, English for every other."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ class Wording:
     copy_of: str
     copied: str
     address: str
+    #: Of the file that lists every feed, which readers take in at once.
+    opml: str
     empty: str
     unreadable: str
     original: str
@@ -60,6 +62,7 @@ _ENGLISH = Wording(
     copy_of="Copy the address of {}",
     copied="Copied",
     address="Address of the feed",
+    opml="All feeds as OPML",
     empty="Nothing has been published yet. Put posts into the folder {} and run feedmill publish.",
     unreadable="The list of feeds cannot be read now. The feeds themselves are still there; feedmill publish makes the list anew.",
     original="Read the original at {}",
@@ -90,6 +93,7 @@ _SIMPLIFIED = Wording(
     copy_of="复制 {} 的订阅地址",
     copied="已复制",
     address="订阅地址",
+    opml="全部订阅（OPML）",
     empty="还没有发布任何内容。把文章放进 {} 文件夹，然后运行 feedmill publish。",
     unreadable="暂时读不到订阅列表。订阅本身不受影响；运行 feedmill publish 会重新生成列表。",
     original="阅读原文：{}",
@@ -120,6 +124,7 @@ _TRADITIONAL = Wording(
     copy_of="複製 {} 的訂閱位址",
     copied="已複製",
     address="訂閱位址",
+    opml="全部訂閱（OPML）",
     empty="還沒有發布任何內容。把文章放進 {} 資料夾，然後執行 feedmill publish。",
     unreadable="暫時讀不到訂閱列表。訂閱本身不受影響；執行 feedmill publish 會重新產生列表。",
     original="閱讀原文：{}",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-#: Words come from data attributes of `<body>`. `navigator.clipboard` exists on https and on this machine alone: the old way stands in.
+#: Words come from data attributes of `<body>`; `data-base` is where relative addresses are published, wherever the page itself lies.
+#: `navigator.clipboard` exists on https and on this machine alone: the old way stands in.
 INDEX_SCRIPT = """
 'use strict';
 (() => {
@@ -41,7 +42,7 @@ document.addEventListener('click', async event => {
   const button = event.target.closest('.row button, .take button');
   if (!button) return;
   const source = button.parentNode.firstElementChild;
-  try { await copy(source.href || source.value); } catch { return; }
+  try { await copy(source.value || new URL(source.getAttribute('href'), words.base || document.baseURI).href); } catch { return; }
   button.focus();
   button.classList.add('done');
   if (button.textContent) button.textContent = words.copied;

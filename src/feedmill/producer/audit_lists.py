@@ -1,0 +1,111 @@
+"""What docs/feed-rules.md asks of the lists of feeds (rule 44): each names every feed that stands in the folder, and names it apart."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote
+
+from lxml import etree
+
+from feedmill.model import Problem
+from feedmill.producer.audit_elements import Finding, line_of
+from feedmill.producer.audit_source import findings_in_document, problems_of
+from feedmill.producer.audit_text import Fault, brief, fault_in_address
+from feedmill.producer.formats import document_of
+from feedmill.producer.indexhtml import INDEX_HTML, is_our_index
+from feedmill.producer.opml import OPML, is_our_opml
+
+_WEB = frozenset({"http", "https"})
+
+
+class ListAudit(Protocol):
+    """Judges a list of the feeds in `folder`; `path` is its name for the problems."""
+
+    def __call__(self, data: bytes, *, path: str, folder: Path) -> list[Problem]:
+        """Return what is wrong with it, by line. A list that feedmill did not write is a person's own: nothing is wrong with that."""
+
+
+def audit_opml(data: bytes, *, path: str, folder: Path) -> list[Problem]:
+    """Return what `data`, the OPML of the feeds in `folder`, breaks. Any bytes will do; nothing is raised."""
+    if not is_our_opml(data):
+        return []
+    return problems_of(findings_in_document(data, lambda root: _findings_in_opml(root, _newest(folder))), path=path)
+
+
+def _findings_in_opml(root: etree._Element, feeds: Mapping[str, set[str]]) -> Iterator[Finding]:
+    if root.tag != "opml" or root.get("version") != "2.0" or root.find("head/title") is None or root.find("body") is None:
+        yield 1, Fault(44, "no OPML 2.0 with a head, a title and a body")
+        return
+    addresses = []
+    for outline in root.iter("outline"):
+        line, url = line_of(outline), outline.get("xmlUrl")
+        if not (outline.get("text") or "").strip():
+            yield line, Fault(44, "an outline without `text`, which is what readers show")
+        if url is None:
+            if not len(outline):
+                yield line, Fault(44, "an outline that is neither a feed nor a folder of some")
+            continue
+        addresses.append(url)
+        if outline.get("type") != "rss":
+            yield line, Fault(44, 'a feed without type="rss", which is what OPML calls every feed')
+        if fault := fault_in_address(url, schemes=_WEB, relative=44):
+            yield line, fault
+    yield from _findings_in_addresses(addresses, feeds)
+
+
+def audit_index(data: bytes, *, path: str, folder: Path) -> list[Problem]:
+    """Return what `data`, the page that lists the feeds in `folder`, breaks. Any bytes will do; nothing is raised."""
+    if not is_our_index(data):
+        return []
+    return problems_of(_findings_in_index(data, _newest(folder)), path=path)
+
+
+def _findings_in_index(data: bytes, feeds: Mapping[str, set[str]]) -> Iterator[Finding]:
+    try:
+        page = etree.fromstring(data, etree.HTMLParser(encoding="utf-8", no_network=True, huge_tree=False))
+    except etree.XMLSyntaxError:
+        page = None
+    if page is None:
+        yield 0, Fault(44, "no HTML")
+        return
+    found = [link for link in page.iter("link") if "alternate" in (link.get("rel") or "").split()]
+    titles = Counter(link.get("title") or "" for link in found)
+    for title, count in titles.items():
+        if count > 1 or not title:
+            yield 0, Fault(44, f"{count} feeds are offered to readers under the title `{brief(title)}`: nobody can tell them apart")
+    yield from _findings_in_addresses([unquote(link.get("href") or "") for link in found], feeds)
+
+
+def _findings_in_addresses(addresses: Iterable[str], feeds: Mapping[str, set[str]]) -> Iterator[Finding]:
+    """Judge whether every feed is named once, in one of its formats at least, and whether what is named is there."""
+    paths = Counter(unquote(address) for address in addresses)
+    named: set[str] = set()
+    for path, count in paths.items():
+        if count > 1:
+            yield 0, Fault(44, f"`{brief(path)}` is listed {count} times")
+        files = [file for names in feeds.values() for file in names if path == file or path.endswith(f"/{file}")]
+        if not files:
+            yield 0, Fault(44, f"`{brief(path)}` is listed, but there is no such feed")
+        named.update(max(files, key=len).rpartition("/")[:1] if files else ())
+    for missing in sorted(feeds.keys() - named):
+        yield 0, Fault(44, f"the feeds in `{brief(missing or '.')}` are not listed")
+
+
+def _newest(folder: Path) -> dict[str, set[str]]:
+    """Return the newest documents of all feeds below `folder`, by the folder in which they stand, all relative to it."""
+    found: dict[str, set[str]] = {}
+    for place, _, names in os.walk(folder):
+        inside = Path(place).relative_to(folder).as_posix()
+        prefix = "" if inside == "." else f"{inside}/"
+        for name in names:
+            if (document := document_of(name)) and document[1] == 0:
+                found.setdefault(prefix.rstrip("/"), set()).add(f"{prefix}{name}")
+    return found
+
+
+#: By file, relative to the folder of feeds.
+AUDITS_OF_LISTS: dict[str, ListAudit] = {OPML: audit_opml, INDEX_HTML: audit_index}

@@ -1,0 +1,51 @@
+"""The feeds that there are, as the lists of them need it, and where every document went that is no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from feedmill.producer.formats import FORMATS
+from feedmill.producer.heads import Heads
+from feedmill.producer.listing import Listed
+from feedmill.producer.published import Published
+
+
+def list_feeds(published: Published, heads: Heads, *, now: int) -> list[Listed]:
+    """Return every feed that has a document at `now` (epoch seconds): the root, categories as the tree lists them, tags."""
+    files: dict[int, list[tuple[str, str]]] = {}
+    updated: dict[int, int] = {}
+    for document in published.documents.all():
+        if document.digest and document.page == 0:
+            files.setdefault(document.feed, []).append((document.format, document.file))
+            updated[document.feed] = document.updated
+    counts = published.counts(now=now)
+    order = list(FORMATS)
+    return [
+        Listed(
+            key=feed.key,
+            title=heads.title(feed),
+            documents=tuple(sorted(files[feed.number], key=lambda document: order.index(document[0]))),
+            posts=counts.get(feed.number, 0),
+            updated=updated[feed.number],
+        )
+        for feed in sorted(published.feeds().values(), key=lambda feed: (feed.key.kind, feed.key.path))
+        if feed.number in files
+    ]
+
+
+def moved_files(moved: Mapping[str, str], published: Published, *, formats: Sequence[str]) -> dict[str, str]:
+    """Return what took the place of every document of feeds that are no more, "" where nothing did.
+
+    `moved` is what memory knows: the Atom document's file stands for the whole feed, whatever it is published as.
+    """
+    names: dict[str, list[str]] = {}
+    for document in published.documents.all():
+        folder, _, name = document.file.rpartition("/")
+        names.setdefault(folder, []).append(name)
+    heads = [FORMATS[name].file for name in formats]
+    found = {}
+    for file, target in sorted(moved.items()):
+        folder, successor = file.rpartition("/")[0], target.rpartition("/")[0]
+        for name in names.get(successor, heads) if target else heads:
+            found[f"{folder}/{name}"] = f"{successor}/{name}" if target else ""
+    return found

@@ -1,0 +1,75 @@
+"""The files by which feeds are found: `opml.xml` for readers, `index.html` for people, `_redirects` for static hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from feedmill.config import Config
+from feedmill.producer.categories import FeedKey
+from feedmill.producer.feedtree import FeedLine, feed_name, link_to
+from feedmill.producer.indexhtml import INDEX_HTML, index_html, is_our_index
+from feedmill.producer.opml import OPML, is_our_opml, opml
+from feedmill.producer.pageparts import Masthead
+from feedmill.producer.redirects import REDIRECTS, is_our_redirects, redirects
+from feedmill.producer.sink import FeedSink
+from feedmill.text import one_line
+
+#: What stands at the top of the folder of feeds and lists them, in the order in which it is staged.
+LISTS = (OPML, INDEX_HTML, REDIRECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A feed as lists show it."""
+
+    key: FeedKey
+    #: One line: what the feed itself says.
+    title: str
+    #: Names of formats, each with its file relative to the folder of feeds; at least one.
+    documents: tuple[tuple[str, str], ...]
+    #: How many posts stand in it, those beyond its window too.
+    posts: int
+    #: Epoch seconds.
+    updated: int
+
+
+def stage_lists(sink: FeedSink, listed: Sequence[Listed], *, config: Config, moved: Mapping[str, str]) -> list[str]:
+    """Stage the lists whose bytes differ and return those of ours that are to be removed: redirects that have nothing to say any more.
+
+    `moved`: the document that took the place of each that is no more, "" for none; files are relative to the folder of feeds. What a
+    person put there is never touched. Raises StorageError.
+    """
+    site = Masthead.of(config)
+    feeds = [_line(one, config, site.feeds_url) for one in sorted(listed, key=lambda one: (one.key.kind, one.key.path))]
+    titles = {one.key: one.title for one in listed}
+    _stage(sink, OPML, opml(site, feeds, titles, owner=config.site.author_name), is_our_opml)
+    _stage(sink, INDEX_HTML, index_html(site, feeds, posts_dir=config.posts.dir), is_our_index)
+    rules = redirects(moved, feeds_url=site.feeds_url)
+    if rules:
+        _stage(sink, REDIRECTS, rules, is_our_redirects)
+        return []
+    stamp = sink.look(REDIRECTS)
+    return [REDIRECTS] if stamp is not None and stamp.size > 0 and is_our_redirects(sink.read(REDIRECTS)) else []
+
+
+def _line(listed: Listed, config: Config, feeds_url: str) -> FeedLine:
+    override = config.feeds.overrides.get(listed.key.name)
+    return FeedLine(
+        key=listed.key,
+        title=feed_name(listed.key, config),
+        description=one_line(override.description) if override else "",
+        links=tuple(link_to(name, file, feeds_url) for name, file in listed.documents),
+        posts=listed.posts,
+        entries=min(listed.posts, (override and override.limit) or config.feeds.limit),
+        updated=listed.updated if listed.posts else None,
+    )
+
+
+def _stage(sink: FeedSink, file: str, wanted: bytes, is_ours: Callable[[bytes], bool]) -> None:
+    stamp = sink.look(file)
+    if stamp is not None:
+        found = sink.read(file) if stamp.size > 0 else b""
+        if found == wanted or not is_ours(found):
+            return
+    sink.stage(file, (wanted,))
