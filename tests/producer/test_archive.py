@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from feedmill.producer.archive import page_of, page_size, pages_for
+from feedmill.producer.check import check
 from feedmill.producer.report import Report
 from sites import NOW, Project
 
@@ -283,6 +284,29 @@ def test_a_post_that_is_still_to_come_gets_its_place_when_it_comes(tmp_path: Pat
     assert "future" not in titles(chain(project))
     project.publish(now=NOW.replace(day=3))
     assert chain(project)[0].titles[0] == "future"
+
+
+def test_all_documents_keep_the_written_rules(tmp_path: Path, schema: Path) -> None:
+    hub = "feeds:\n  hub: [https://hub.example.org/]\n"
+    project = Project(tmp_path, extra=EXTRA.format("atom, rss, json").replace("feeds:\n", hub))
+    add(project, *range(20))
+    project.publish()
+    assert check(project.config, config_path="config.yaml", now=NOW) == []
+    grammar = etree.RelaxNG(etree.parse(str(schema / "atom.rng")))
+    files = [file for file in project.feeds() if file.endswith(".xml") and "atom" in file]
+    assert len(files) == 3 * 6
+    for file in files:
+        grammar.assertValid(etree.fromstring(project.feeds()[file]))
+
+
+@pytest.mark.parametrize("name", ["atom-1.xml", "feed-2.json", "index.html", "opml.xml", "rss.xml", "_redirects", "feed.css", "tags"])
+def test_a_category_with_the_name_of_a_document_has_a_folder_of_its_own(tmp_path: Path, name: str) -> None:
+    project = a_project(tmp_path, "atom, rss, json")
+    add(project, *range(8))
+    add(project, *range(10, 18), categories=f"[[{name}, 乙], [甲, {name}]]")
+    assert not project.publish().skipped
+    assert check(project.config, config_path="config.yaml", now=NOW) == []
+    assert len(titles(chain(project))) == 16
 
 
 def test_json_has_the_same_chain(tmp_path: Path) -> None:

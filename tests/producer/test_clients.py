@@ -1,4 +1,8 @@
-"""Real feed readers, newsboat and rss2email, subscribe to published feeds over loopback: entries, titles, dates, authors, ids."""
+"""Real feed readers subscribe to published feeds over loopback: entries, titles, dates, authors, ids.
+
+Here are newsboat, rss2email, sfeed and the library `reader`, each as one user runs it; what they make of every format is in
+test_clients_formats.py.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
+import reader
 
 import feedmill
 
@@ -179,7 +184,8 @@ class Newsboat:
 class Rss2email:
     """One user's rss2email, which delivers into a maildir."""
 
-    def __init__(self, home: Path, url: str) -> None:
+    def __init__(self, home: Path, url: str, *, dated: str = "issued") -> None:
+        """`dated`: the dates of an entry that a message takes its own from, the best first."""
         self._home = home
         settings = {
             "from": "reader@example.org",
@@ -189,7 +195,7 @@ class Rss2email:
             "maildir-mailbox": "inbox",
             "name-format": "{author}",
             "date-header": "True",
-            "date-header-order": "issued",
+            "date-header-order": dated,
             "html-mail": "True",
             "encodings": "UTF-8",
         }
@@ -212,6 +218,57 @@ class Rss2email:
         title, sender = (str(make_header(decode_header(message[name]))) for name in ("Subject", "From"))
         date = parsedate_to_datetime(message["Date"])
         return Seen(date.replace(tzinfo=UTC), title, sender.removesuffix(" <reader@example.org>").strip('"'))
+
+
+#: What sfeed's own README shows for servers with ETags; by itself it sends no conditional requests.
+SFEEDRC = """\
+sfeedpath="$HOME/feeds"
+fetch() {{
+	etag="$HOME/etags/$(basename "$3")"
+	curl -L --max-redirs 0 -H "User-Agent:" -f -s -m 15 --compressed \\
+		--etag-save "${{etag}}" --etag-compare "${{etag}}" -z "${{etag}}" "$2" 2>/dev/null
+}}
+feeds() {{
+	feed "news" "{url}"
+}}
+"""
+
+
+class Sfeed:
+    """One user's sfeed: a file of lines with tabs, as sfeed(5) has them."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        program("curl", "curl")
+        self._home = home
+        (home / "etags").mkdir()
+        (home / "sfeedrc").write_text(SFEEDRC.format(url=url), encoding="utf-8")
+
+    def update(self) -> None:
+        run(self._home, program("sfeed_update", "sfeed"), str(self._home / "sfeedrc"))
+
+    def rows(self) -> list[list[str]]:
+        """The items by column: time, title, link, content, its type, id, author, enclosure, categories."""
+        return [line.split("\t") for line in (self._home / "feeds" / "news").read_text(encoding="utf-8").splitlines()]
+
+
+class Library:
+    """One user of the library `reader`, who keeps what it knows in a file."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        self._file = str(home / "reader.sqlite")
+        with closing(reader.make_reader(self._file)) as opened:
+            opened.add_feed(url)
+
+    def update(self) -> Exception | None:
+        """Ask for the feed; return why it could not be read."""
+        with closing(reader.make_reader(self._file)) as opened:
+            (result,) = opened.update_feeds_iter()
+            return result.value if isinstance(result.value, Exception) else None
+
+    def entries(self) -> list[reader.Entry]:
+        """All that it keeps, the newest first."""
+        with closing(reader.make_reader(self._file)) as opened:
+            return sorted(opened.get_entries(), key=lambda entry: entry.published or datetime.min.replace(tzinfo=UTC), reverse=True)
 
 
 @pytest.mark.parametrize("category", FEEDS)
