@@ -191,13 +191,13 @@ posts:
 
 feeds:
   dir: <feeds>  ## where the feeds are written; other files there are never touched
-  formats: [atom]  ## this version writes atom alone
-  limit: 50  ## entries in a feed
+  formats: [atom]  ## documents of each feed: atom, rss, json
+  limit: 50  ## entries in a feed (its newest document)
   content: full  ## full, or summary
   # url: https://example.org/feeds/  ## where dir is published, if not at {site.url}feeds/
-  # hub: [https://hub.example.org/]  ## WebSub hubs that the server names
+  # hub: [https://hub.example.org/]  ## WebSub hubs that are told which feeds changed
   # tags: false  ## also a feed for every tag, in tags/<tag>/
-  # history: false  ## not used by this version: archives of older entries (RFC 5005)
+  # history: false  ## true: older entries in archive documents, atom-1.xml, … (RFC 5005)
   # overrides:  ## what single categories have of their own
   #   News/World: {title: World, description: From abroad, limit: 20, slug: world, publish: true}
 
@@ -217,7 +217,7 @@ feeds:
 # server:  ## of `feedmill daemon` and `feedmill serve`
 #   host: 127.0.0.1  ## where it listens
 #   port: 8000  ## 0: any free one
-#   max_age: 15m  ## when readers are told to come back
+#   max_age: 15m  ## when readers are told to come back (ttl in RSS)
 #   access_log: false  ## true: every answer is a line of the log
 
 # sources:  ## the upstream feeds; `feedmill add URL` writes them here

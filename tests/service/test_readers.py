@@ -1,4 +1,4 @@
-"""Real feed readers subscribe to the running daemon over loopback: newsboat, rss2email and sfeed.
+"""Real feed readers subscribe to the running daemon over loopback: newsboat, rss2email, sfeed and the library `reader`.
 
 Each gets the entries, a 304 when nothing is new, and the new entry once upstream has one.
 """
@@ -6,28 +6,18 @@ Each gets the entries, a 304 when nothing is new, and the new entry once upstrea
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from faultorigin import FaultOrigin, Reply
-from producer.test_clients import Newsboat, Rss2email, program, run
-from service.daemonrun import FEED, Offset, Running, make_project, running, titles, with_sources
+from producer.test_clients import Library, Newsboat, Rss2email, Sfeed
+from service.daemonrun import Offset, Running, make_project, running, titles, with_sources
 from upstream import items
 
-#: What sfeed's own README shows for servers with ETags; by itself it sends no conditional requests.
-SFEEDRC = """\
-sfeedpath="$HOME/feeds"
-fetch() {{
-	etag="$HOME/etags/$(basename "$3")"
-	curl -L --max-redirs 0 -H "User-Agent:" -f -s -m 15 --compressed \\
-		--etag-save "${{etag}}" --etag-compare "${{etag}}" -z "${{etag}}" "$2" 2>/dev/null
-}}
-feeds() {{
-	feed "news" "{url}"
-}}
-"""
+FORMATS = "feeds: {formats: [atom, rss, json]}\n"
 
 
 class Reader(Protocol):
@@ -64,21 +54,31 @@ class ByRss2email(Rss2email):
         return sorted(seen.title for seen in self.seen())
 
 
-class BySfeed:
+class BySfeed(Sfeed):
     learns = 1
 
-    def __init__(self, home: Path, url: str) -> None:
-        program("curl", "curl")
-        self._home = home
-        (home / "etags").mkdir()
-        (home / "sfeedrc").write_text(SFEEDRC.format(url=url))
-
     def poll(self) -> None:
-        run(self._home, program("sfeed_update", "sfeed"), str(self._home / "sfeedrc"))
+        self.update()
 
     def titles(self) -> list[str]:
-        """The second column of sfeed(5)."""
-        return sorted(line.split("\t")[1] for line in (self._home / "feeds" / "news").read_text().splitlines())
+        return sorted(row[1] for row in self.rows())
+
+
+class ByLibrary(Library):
+    learns = 1
+
+    def poll(self) -> None:
+        assert self.update() is None
+
+    def titles(self) -> list[str]:
+        return sorted(entry.title or "" for entry in self.entries())
+
+
+#: Of the four only the library reads JSON Feed (producer/test_clients_formats.py).
+READERS = [
+    *((subscribe, name) for subscribe in (ByNewsboat, ByRss2email, BySfeed, ByLibrary) for name in ("atom.xml", "rss.xml")),
+    (ByLibrary, "feed.json"),
+]
 
 
 def answers(daemon: Running, status: int) -> float:
@@ -86,15 +86,16 @@ def answers(daemon: Running, status: int) -> float:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("subscribe", [ByNewsboat, ByRss2email, BySfeed])
-def test_a_reader_gets_a_new_entry_once_upstream_has_one(tmp_path: Path, subscribe: type[ByNewsboat | ByRss2email | BySfeed]) -> None:
+@pytest.mark.parametrize(("subscribe", "name"), READERS)
+def test_a_reader_gets_a_new_entry_once_upstream_has_one(tmp_path: Path, subscribe: Callable[[Path, str], Reader], name: str) -> None:
     clock, home = Offset(tmp_path / "clock"), tmp_path / "home"
     home.mkdir()
     with FaultOrigin() as origin:
         origin.script("/up", [Reply(body=items(1, 2)), Reply(body=items(1, 2, 3))])
-        with running(make_project(tmp_path, with_sources(origin, "/up")).root, clock=clock) as daemon:
+        project = make_project(tmp_path, f"{FORMATS}{with_sources(origin, '/up')}")
+        with running(project.root, clock=clock) as daemon:
             daemon.until(lambda: titles(daemon) == ["Title 2", "Title 1"])
-            reader: Reader = subscribe(home, f"{daemon.url}{FEED[1:]}")
+            reader = subscribe(home, f"{daemon.url}feeds/{name}")
             for _ in range(reader.learns):
                 reader.poll()
                 assert reader.titles() == ["Title 1", "Title 2"]

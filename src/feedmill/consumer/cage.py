@@ -44,6 +44,8 @@ class CageLimits:
     memory: int = 512 * 2**20
     #: Bytes of an answer.
     answer: int = 64 * 2**20
+    #: By how much others go first (nice): whom the parent serves meanwhile.
+    niceness: int = 0
 
 
 class _Broken(Exception):
@@ -280,7 +282,7 @@ class Cage:
         return await self._start()
 
     async def _start(self) -> _Child:
-        limits = {"cpu": self._limits.cpu.total_seconds(), "memory": self._limits.memory}
+        limits = {"cpu": self._limits.cpu.total_seconds(), "memory": self._limits.memory, "niceness": self._limits.niceness}
         command = command_of("feedmill.consumer.caged", json.dumps(limits), *self._preload)
         self._starting += 1
         try:

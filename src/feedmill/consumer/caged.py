@@ -31,8 +31,6 @@ MAGIC = b"mill"
 #: Lines of an answer are about this long, so that its reader, which decodes line by line, is never long in one call.
 LINE = 1 << 18
 
-#: Whom the parent serves meanwhile is served first.
-_NICENESS = 5
 #: Descriptors a child may hold: its three pipes, /proc, and what an import needs for a moment.
 _DESCRIPTORS = 32
 #: A child that has grown by this part of its memory limit asks to be replaced: what one huge document left is not the next one's burden.
@@ -156,11 +154,11 @@ def _answer(request: bytes, body: bytes) -> bytes:
         return pack("failed", type(exc).__name__)
 
 
-def serve(preloaded: Sequence[str], *, cpu: float, memory: int) -> None:
+def serve(preloaded: Sequence[str], *, cpu: float, memory: int, niceness: int) -> None:
     """Be a child in the cage until the input ends."""
     answers = become_helper()
     with contextlib.suppress(OSError):
-        os.nice(_NICENESS)
+        os.nice(niceness)
     for module in preloaded:
         import_module(module)
     gc.freeze()  # what is loaded stays; the collector need not look at it again
@@ -193,4 +191,4 @@ def _run(requests: BinaryIO, prefix: bytes, confined: _Confined) -> bytes:
 
 if __name__ == "__main__":
     _limits = json.loads(sys.argv[1])
-    serve(sys.argv[2:], cpu=_limits["cpu"], memory=_limits["memory"])
+    serve(sys.argv[2:], **_limits)

@@ -17,6 +17,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from feedmill.config import Config
+from feedmill.consumer.cage import CageLimits
 from feedmill.consumer.surroundings import Surroundings
 from feedmill.consumer.syncreport import SourceReport
 from feedmill.model import Problem
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 #: How often the daemon looks at what is due, in seconds.
 TICK = 1.0
+#: Documents are read at this niceness: readers are served first.
+_NICENESS = 5
 #: How often everything is published that no notification told of, in seconds.
 SCAN = 60.0
 #: How long a publish in hand may take when the daemon ends, and then everything else, in seconds; below 10 together.
@@ -55,7 +58,7 @@ class Daemon:
         """
         self._reloader = Reloader(path)
         config = self._reloader.config
-        self._around = around or Surroundings()
+        self._around = around or Surroundings(cage=CageLimits(niceness=_NICENESS))
         self._notifier = Notifier()
         #: What is counted; /metrics shows it.
         self.counts, self._health = Counts(), Health(is_daemon=True)
