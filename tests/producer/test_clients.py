@@ -255,15 +255,14 @@ class Library:
     """One user of the library `reader`, who keeps what it knows in a file."""
 
     def __init__(self, home: Path, url: str) -> None:
-        self._file = str(home / "reader.sqlite")
+        self._file, self._url = str(home / "reader.sqlite"), url
         with closing(reader.make_reader(self._file)) as opened:
             opened.add_feed(url)
 
-    def update(self) -> Exception | None:
-        """Ask for the feed; return why it could not be read."""
+    def update(self) -> reader.UpdatedFeed | None:
+        """Ask for the feed; return what was new, None where the server had nothing."""
         with closing(reader.make_reader(self._file)) as opened:
-            (result,) = opened.update_feeds_iter()
-            return result.value if isinstance(result.value, Exception) else None
+            return opened.update_feed(self._url)
 
     def entries(self) -> list[reader.Entry]:
         """All that it keeps, the newest first."""
