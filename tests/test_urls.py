@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedmill.urls import absolute_url, encode_url, is_absolute_uri, quote_segment
+from feedmill.urls import absolute_url, encode_url, is_absolute_uri, quote_segment, without_userinfo
 
 any_text = st.text(st.characters(codec=None, exclude_categories=()))
 # Pieces of addresses, so that odd combinations of the usual are tried and not only noise.
@@ -195,3 +195,16 @@ def test_is_absolute_uri(uri: str) -> None:
 )  # fmt: skip
 def test_is_no_absolute_uri(text: str) -> None:
     assert not is_absolute_uri(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://a.example/x@y", "https://a.example/x@y"),
+        ("https://user:pw@a.example/x", "https://a.example/x"),
+        ("https://user:p@w@a.example:8080", "https://a.example:8080"),
+        ("no address", "no address"),
+    ],
+)
+def test_an_address_without_what_is_secret_before_its_host(url: str, expected: str) -> None:
+    assert without_userinfo(url) == expected

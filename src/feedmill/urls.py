@@ -255,3 +255,10 @@ def _is_ipv6_literal(host: str) -> bool:
     except ValueError:
         return False
     return "%" not in host
+
+
+def without_userinfo(url: str) -> str:
+    """Return an address without the user name and password before its host, which are a secret between two."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}" if separator else url

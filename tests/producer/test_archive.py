@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,8 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from feedmill.posts.catalog import Catalog
 from feedmill.producer.archive import page_of, page_size, pages_for
+from feedmill.producer.categories import ROOT
 from feedmill.producer.check import check
+from feedmill.producer.publish import Request, publish
+from feedmill.producer.published import Published
 from feedmill.producer.report import Report
 from sites import NOW, Project
 
@@ -307,6 +313,113 @@ def test_a_category_with_the_name_of_a_document_has_a_folder_of_its_own(tmp_path
     assert not project.publish().skipped
     assert check(project.config, config_path="config.yaml", now=NOW) == []
     assert len(titles(chain(project))) == 16
+
+
+TRIGGERS = ("full", "configuration", "catalog")
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_part_of_the_tree_printed_anew_leaves_the_archives_of_the_others(tmp_path: Path, trigger: str) -> None:
+    project = a_project(tmp_path, "atom, json")
+    add(project, *range(20))
+    add(project, *range(20, 40), categories="[丙]")
+    project.publish()
+    before = project.feeds()
+    if trigger == "catalog":
+        (tmp_path / ".feedmill" / "catalog.db").unlink()
+    if trigger == "configuration":
+        project.base = project.base.replace("每日新闻", "每周新闻")
+    report = project.publish("甲", is_full=trigger == "full")
+    assert report.removed == ()
+    assert before.keys() == project.feeds().keys()
+    project.publish()
+    for folder in ("", "甲/", "甲/乙/", "丙/"):
+        assert len(titles(chain(project, folder))) == (40 if not folder else 20)
+    assert project.publish(is_full=True).removed == ()
+
+
+def test_a_post_that_changes_under_a_run_leaves_the_chain_whole(tmp_path: Path) -> None:
+    project = a_project(tmp_path)
+    add(project, *range(12))
+    project.publish()
+    add(project, 12, 13, 14)
+    edited = []
+
+    def edit(what: str, done: int, total: int) -> None:
+        if what == "reading" and done == total and not edited:
+            edited.append(project.post("014.md", title="t014", date="2026-03-01 14:00:00", categories="[甲, 乙]", body="<p>anders</p>"))
+
+    publish(project.config, Request(), now=NOW, progress=edit)
+    assert edited
+    assert sorted(titles(chain(project))) == [f"t{number:03d}" for number in range(15)]
+    before = project.feeds()
+    project.publish(is_full=True)
+    assert project.feeds() == before
+
+
+def test_the_clock_goes_back_and_forth_and_no_post_is_lost(tmp_path: Path) -> None:
+    project = a_project(tmp_path)
+    add(project, *range(30))
+    project.publish()
+    project.publish(now=NOW.replace(month=3, day=1, hour=0))
+    add(project, 4, body="<p>edited</p>", day=1)
+    add(project, 2, body="<p>edited</p>", day=1)
+    project.publish(now=NOW.replace(month=3, day=1, hour=0))
+    project.publish()
+    assert sorted(titles(chain(project))) == [f"t{number:03d}" for number in range(30)]
+    before = project.feeds()
+    project.publish(is_full=True)
+    assert project.feeds() == before
+
+
+def test_with_an_older_backup_of_the_state_no_position_is_given_twice(tmp_path: Path) -> None:
+    project = a_project(tmp_path)
+    add(project, *range(10))
+    project.publish()
+    backup = shutil.copy(tmp_path / ".feedmill" / "state.db", tmp_path / "backup")
+    add(project, *range(10, 16))
+    project.publish()
+    for file in (tmp_path / ".feedmill").glob("state.db*"):
+        file.unlink()
+    shutil.copy(backup, tmp_path / ".feedmill" / "state.db")
+    add(project, *range(16, 20))
+    project.publish()
+    pages = [page.titles for page in chain(project)]
+    assert sorted(title for page in pages for title in page) == [f"t{number:03d}" for number in range(20)]
+    assert {len(page) for page in pages[1:]} == {3}
+    before = project.feeds()
+    project.publish(is_full=True)
+    assert project.feeds() == before
+
+
+@pytest.mark.parametrize("left", [b"", b"<?xml version='1.0'?>"], ids=["empty", "cut"])
+def test_an_archive_document_that_is_spoilt_or_gone_is_written_again(tmp_path: Path, left: bytes) -> None:
+    project = a_project(tmp_path)
+    add(project, *range(20))
+    project.publish()
+    before = project.feeds()
+    (tmp_path / "feeds" / "atom-1.xml").write_bytes(left)
+    (tmp_path / "feeds" / "atom-2.xml").unlink()
+    report = project.publish()
+    if left:  # nobody can tell whose it was
+        assert [problem.path for problem in report.skipped] == ["feeds/atom-1.xml"]
+        (tmp_path / "feeds" / "atom-1.xml").unlink()
+        project.publish()
+    assert project.feeds() == before
+
+
+def test_a_page_is_found_without_going_through_all_posts(tmp_path: Path) -> None:
+    project = a_project(tmp_path)
+    add(project, *range(20))
+    project.publish()
+    with closing(Catalog(project.config.catalog_path)) as catalog:
+        published, queries = Published(catalog), []
+        catalog.connection.set_trace_callback(queries.append)
+        members = published.window(published.feeds()[ROOT], limit=-1, now=2**40, span=(3, 6))
+        catalog.connection.set_trace_callback(None)
+        plan = " ".join(row[3] for row in catalog.connection.execute(f"EXPLAIN QUERY PLAN {queries[-1]}"))
+    assert len(members) == 3
+    assert "placements_by_position" in plan
 
 
 def test_json_has_the_same_chain(tmp_path: Path) -> None:

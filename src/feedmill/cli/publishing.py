@@ -112,13 +112,15 @@ def publish_json(report: Report) -> dict[str, Any]:
         "skipped": shown(report.skipped),
         "repaired": shown(report.repaired),
         "feeds": [asdict(feed) for feed in report.feeds],
+        "archives": [asdict(feed) for feed in report.archives],
         "removed": list(report.removed),
     }
 
 
 def print_published(report: Report, *, verb: str) -> None:
     """Print the feeds that were written, the first by name, and a closing line."""
-    changed = [feed for feed in report.feeds if feed.changed]
+    feeds = [feed for feed in report.feeds if feed.changed]
+    changed = [*feeds, *report.archives]
     if changed:
         click.echo(" entries  feed")
     for feed in changed[:_LISTED]:
@@ -128,7 +130,8 @@ def print_published(report: Report, *, verb: str) -> None:
     for path in report.removed:
         click.echo(f" removed  {safe(path)}")
     skipped = f", skipped {count(len(report.skipped), 'file')}" if report.skipped else ""
-    click.echo(f"{count(report.posts, 'post')}, {count(len(report.feeds), 'feed')}: {verb} {len(changed):,}{skipped}")
+    archives = f" and {count(len(report.archives), 'archive document')}" if report.archives else ""
+    click.echo(f"{count(report.posts, 'post')}, {count(len(report.feeds), 'feed')}: {verb} {len(feeds):,}{archives}{skipped}")
 
 
 @click.command()

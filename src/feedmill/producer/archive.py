@@ -81,6 +81,7 @@ class Archive:
             for name in self._formats:
                 if (page, name) not in there:
                     self._plan.add_document(feed, name, page=page)
+                    touched.add(page - 1)  # which now has one after it
         self._published.documents.mark_pages_stale(feed.number, touched)
         for document in documents:
             if document.page > chain.pages:
@@ -94,6 +95,10 @@ class Archive:
         if before is None:  # nothing is remembered: the order is made anew, as it would be without a catalog
             self._published.clear_positions(feed)
             before = Chain(page_size(self._limit(feed)))
+        later = dict(self._published.positions_from(feed, before.posts))
+        if later:  # memory comes from a backup, and the catalog knows more
+            before = replace(before, posts=max(later.values()) + 1)
+            self._chains.note(feed.id, before, later)
         fresh = self._published.unordered(feed, now=self._now)
         known = self._chains.positions(feed.id, [post for post, _ in fresh]) if before.posts else {}
         new = (post for post, _ in fresh if post not in known)
@@ -105,12 +110,9 @@ class Archive:
         after = replace(before, posts=posts, pages=pages)
         if added or after != known_before:
             self._chains.note(feed.id, after, added)
-        return _touched(known.values(), before=before, after=after), after
+        return _touched(positions.values(), after), after
 
 
-def _touched(known: Iterable[int], *, before: Chain, after: Chain) -> set[int]:
-    """Return the archive documents with posts that were there before, those that are new, and the one that the new ones follow."""
-    pages = {page_of(position, size=after.size) for position in known}
-    if after.pages > before.pages:
-        pages.update(range(max(1, before.pages), after.pages + 1))
-    return {page for page in pages if page <= after.pages}
+def _touched(positions: Iterable[int], chain: Chain) -> set[int]:
+    """Return the archive documents with posts of these positions."""
+    return {page for position in positions if (page := page_of(position, size=chain.size)) <= chain.pages}

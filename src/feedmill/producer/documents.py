@@ -6,7 +6,7 @@ entry that did not change is copied from it instead of being rendered again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
@@ -101,13 +101,17 @@ class Documents:
         query = "UPDATE documents SET mtime_ns=?, inode=?, size=?, digest=?, entries=?, updated=?, is_stale=0 WHERE document=?"
         self._sql.execute(query, (*stamp, digest, entries, updated, document.number))
 
-    def forget(self, files: Iterable[int]) -> None:
-        """Forget the rendered entries of posts; the documents that they stand in must be looked at again."""
-        numbers = list(files)
+    def mark_stale_with(self, numbers: Sequence[int]) -> None:
+        """Note that the documents in which these posts stand must be looked at again."""
         for start in range(0, len(numbers), BATCH):
             part = numbers[start : start + BATCH]
             those = f"SELECT document FROM members WHERE file IN ({','.join('?' * len(part))})"  # noqa: S608
             self._sql.execute(f"UPDATE documents SET is_stale=1 WHERE document IN ({those})", part)  # noqa: S608
+
+    def forget(self, files: Iterable[int]) -> None:
+        """Forget the rendered entries of posts; the documents that they stand in must be looked at again."""
+        numbers = list(files)
+        self.mark_stale_with(numbers)
         self._sql.executemany("DELETE FROM members WHERE file=?", [(file,) for file in numbers])
 
     def drop_all(self) -> None:

@@ -13,7 +13,7 @@ from feedmill.producer.site import Site
 from feedmill.producer.stylesheet import stylesheet_for
 from feedmill.state.chains import Chain
 from feedmill.text import one_line
-from feedmill.urls import encode_url, quote_segment
+from feedmill.urls import encode_url, quote_segment, without_userinfo
 
 
 class Heads:
@@ -22,7 +22,7 @@ class Heads:
     def __init__(self, config: Config) -> None:
         self.site = Site.of(config)
         self._feeds = config.feeds
-        self._hubs = tuple(hub for hub in map(encode_url, config.feeds.hub) if hub)
+        self._hubs = tuple(without_userinfo(hub) for hub in map(encode_url, config.feeds.hub) if hub)
         self._ttl = -(-config.server.max_age // timedelta(minutes=1))
 
     def override(self, feed: Feed) -> FeedOverride | None:

@@ -11,7 +11,7 @@ from feedmill.posts.catalog import PUBLISHED, REFUSED
 from feedmill.posts.ids import name_based
 from feedmill.producer.categories import ROOT, TAGS, FeedKey, Folders, feeds_of, names_in
 from feedmill.producer.documents import Document
-from feedmill.producer.formats import ATOM, FORMATS
+from feedmill.producer.formats import ATOM, FORMATS, document_of
 from feedmill.producer.published import Feed, Published
 from feedmill.producer.succession import Posts, Succession, find_succession, revise_moves
 from feedmill.state.memory import Memory
@@ -202,10 +202,11 @@ class Plan:
     def _remembered(self) -> Iterable[tuple[list[str], str]]:
         return ((json.loads(key), value) for key, value in self._memory.recall_all("feed").items())
 
-    def orphans(self, stands: Callable[[str], bool]) -> list[str]:
+    def orphans(self, stands: Callable[[str], bool], *, printed: Collection[FeedKey]) -> list[str]:
         """Return the files that feeds were once published as and that none is now, relative to the folder of feeds.
 
-        `stands` tells whether there is a file: archive documents are numbered without a gap.
+        `stands` tells whether there is a file: archive documents are numbered without a gap. Those of feeds that this run did not
+        print are spared: only that would have told which of them there are.
         """
         current = {document.file for document in self.published.documents.all()}
         remembered = (self.folders.folder(FeedKey(kind, tuple(path))) for (kind, *path), _ in self._remembered())
@@ -215,7 +216,13 @@ class Plan:
             for kind in FORMATS.values():
                 numbered = (_in(folder, kind.archive(page)) for page in count(1))
                 found.update((_in(folder, kind.file), *takewhile(lambda file: file in current or stands(file), numbered)))
-        return sorted(found - current)
+        waiting = {feed.folder for key, feed in self.feeds.items() if key not in printed} if self._config.feeds.history else set()
+        return sorted(file for file in found - current if not (file.rpartition("/")[0] in waiting and self._is_archive(file)))
+
+    def _is_archive(self, file: str) -> bool:
+        """Whether a file is an archive document in a format that is published."""
+        document = document_of(file.rpartition("/")[2])
+        return document is not None and document[1] > 0 and document[0].name in self._config.feeds.formats
 
     def settle(self, orphans: Iterable[str]) -> None:
         """Note what became of feeds and their ids, for good; `orphans`: files that are taken away because no feed is known to them."""

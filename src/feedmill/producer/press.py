@@ -207,7 +207,10 @@ class Press:
 
     def _is_ours(self, document: Document) -> bool:
         stamp = self._sink.look(document.file)
-        return stamp == document.stamp or (stamp is not None and stamp.size > 0 and made_by_us(self._sink.read(document.file)))
+        if stamp is None:
+            return False
+        # In a file without a byte there is nothing of anybody's: a disk that was full left it, say.
+        return stamp == document.stamp or stamp.size == 0 or (stamp.size > 0 and made_by_us(self._sink.read(document.file)))
 
 
 def _parted(entries: Sequence[bytes], separator: bytes) -> Sequence[bytes]:

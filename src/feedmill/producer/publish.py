@@ -137,9 +137,10 @@ class _Publishing:
             try:
                 self._print(feeds, stale, intact, run)
             except PostsMovedError:
+                self._memory.chains.forget()  # the catalog forgets them too
                 self._mark_unfinished("yes" if self._was_cut_short else "no")  # nothing was staged yet
                 raise
-            orphans = self._orphans() if self._is_rebuild else []
+            orphans = self._orphans(feeds) if self._is_rebuild else []
             run.removed.extend(orphans)
             self._plan.settle(orphans)
             self._stage_lists(run)
@@ -238,6 +239,7 @@ class _Publishing:
         due = self._catalog.became_due(int(before), self._now) if before else []
         if due:
             self._published.documents.mark_heads_stale(self._published.feeds_with(due))
+            self._published.displace(due)
 
     def _chosen(self, known: Iterable[Feed]) -> list[Feed]:
         """Return the feeds that were asked for, with all below them, as the tree lists them: the root first, tags last."""
@@ -297,9 +299,10 @@ class _Publishing:
         self._catalog.put(rows)
         self._published.documents.mark_heads_stale(self._published.unplace(refused))
 
-    def _orphans(self) -> list[str]:
+    def _orphans(self, printed: Iterable[Feed]) -> list[str]:
         """Return the files of feeds and formats that went while there was no catalog to tell."""
-        return self._ours(self._plan.orphans(lambda file: self._sink.look(file) is not None))
+        keys = {feed.key for feed in printed}
+        return self._ours(self._plan.orphans(lambda file: self._sink.look(file) is not None, printed=keys))
 
     def _ours(self, files: Iterable[str]) -> list[str]:
         """Return those of `files` that stand in the folder of feeds and were written by feedmill."""

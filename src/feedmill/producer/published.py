@@ -132,10 +132,11 @@ class Published:
 
     def window(self, feed: Feed, *, limit: int, now: int, span: Span = None) -> list[Member]:
         """Return the newest `limit` posts of a feed at `now` (epoch seconds): newest first, then by id."""
-        within = "" if span is None else "AND place.position >= ? AND place.position < ?"
+        # The plus keeps SQLite from going through all posts of the feed by date for every page (measured: 5 ms in place of 0.4).
+        within = "place.date <= ?" if span is None else "+place.date <= ? AND place.position >= ? AND place.position < ?"
         query = f"""
             SELECT p.file, p.id, p.date, p.updated FROM placements AS place CROSS JOIN posts AS p ON p.file = place.file
-            WHERE place.feed = ? AND place.date <= ? {within} ORDER BY place.date DESC, p.id LIMIT ?"""  # noqa: S608
+            WHERE place.feed = ? AND {within} ORDER BY place.date DESC, p.id LIMIT ?"""  # noqa: S608
         with reading(self.catalog.path):
             return [Member(*row) for row in self._sql.execute(query, (feed.number, now, *(span or ()), limit))]
 
@@ -157,3 +158,17 @@ class Published:
         """Note the positions of posts in a feed: rows of (position, file number)."""
         query = f"UPDATE placements SET position=? WHERE feed={feed.number} AND file=?"  # noqa: S608
         self._sql.executemany(query, positions)
+
+    def positions_from(self, feed: Feed, position: int) -> list[tuple[str, int]]:
+        """Return (id, position) of the posts of a feed that have this position or a later one."""
+        query = """
+            SELECT p.id, place.position FROM placements AS place CROSS JOIN posts AS p ON p.file = place.file
+            WHERE place.feed = ? AND place.position >= ?"""
+        with reading(self.catalog.path):
+            return self._sql.execute(query, (feed.number, position)).fetchall()
+
+    def displace(self, files: Iterable[int]) -> None:
+        """Forget the positions of posts in all their feeds; the documents that they stand in must be looked at again."""
+        numbers = list(files)
+        self._sql.executemany("UPDATE placements SET position=NULL WHERE file=?", [(file,) for file in numbers])
+        self.documents.mark_stale_with(numbers)

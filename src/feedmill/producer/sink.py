@@ -36,12 +36,12 @@ class FolderSink:
     """The folder of feeds on disk."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._root = folder, os.fspath(folder)
         self._batch = Batch()
 
     def look(self, file: str) -> FileStamp | None:
         try:
-            status = os.lstat(self._folder / file)
+            status = os.lstat(f"{self._root}/{file}")  # a Path for each of thousands of documents takes three times as long
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:

@@ -32,7 +32,7 @@ from feedmill.service.representation import (
     send_reply,
 )
 from feedmill.service.shelf import Shelf
-from feedmill.urls import encode_url
+from feedmill.urls import encode_url, without_userinfo
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class FeedApp:
         """
         self._shelf = shelf
         self._feeds_url = encode_url(feeds_url)
-        self._hubs = [hub for hub in map(encode_url, hubs) if hub]
+        self._hubs = [without_userinfo(hub) for hub in map(encode_url, hubs) if hub]
         self._moved = moved
         self._counts = counts
         self._monotonic = monotonic
@@ -158,6 +158,8 @@ class FeedApp:
             return refusal(scope, 404, headers=(_SHARED, _ABSENT))
         if not target:
             return refusal(scope, 410, headers=(_SHARED, _GONE))
+        if is_archive(target) and await self._shelf.get(target) is None:
+            return refusal(scope, 404, headers=(_SHARED, _ABSENT))
         location = (self._feeds_url + encode_path(target)).encode("ascii")
         return refusal(scope, 301, headers=(_SHARED, *next(self._cache_control).headers, (b"location", location)))
 

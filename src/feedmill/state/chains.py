@@ -76,7 +76,7 @@ class Chains:
             rows = [(number, post, position) for post, position in self._added.get(feed_id, {}).items()]
             self._sql.executemany("INSERT OR REPLACE INTO chained VALUES (?, ?, ?)", rows)
 
-    def wrote(self) -> None:
-        """Forget what was noted: it is durable."""
+    def forget(self) -> None:
+        """Forget what was noted and not written."""
         self._changed.clear()
         self._added.clear()

@@ -75,7 +75,7 @@ class DatabaseMemory:
             self._connection.executemany("DELETE FROM memory WHERE kind=? AND key=?", forgotten)
             self.chains.write()
         self._noted.clear()
-        self.chains.wrote()
+        self.chains.forget()  # it is durable
 
     def close(self) -> None:
         """Let go of the file."""
