@@ -42,6 +42,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             path[-1] if path else "每日新闻",
             tuple((name, "/".join([*path, FORMATS[name].file])) for name in config.feeds.formats),
             12_345,
+            50,
             1767297600,
         )
         for path in paths()

@@ -31,7 +31,7 @@ def config(tmp_path: Path) -> Config:
 
 
 def listed(*keys: FeedKey, posts: int = 3, updated: int = UPDATED) -> list[Listed]:
-    return [Listed(key, f"{' / '.join(key.path)} - 每日新闻", files(key, ("atom", "json")), posts, updated) for key in keys]
+    return [Listed(key, f"{' / '.join(key.path)} - 每日新闻", files(key, ("atom", "json")), posts, min(posts, 50), updated) for key in keys]
 
 
 def write(config: Config, feeds: list[Listed], moved: dict[str, str] | None = None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from feedmill.producer.documents import Document
 from feedmill.producer.formats import FORMATS
 from feedmill.producer.heads import Heads
 from feedmill.producer.listing import Listed
@@ -13,11 +14,11 @@ from feedmill.producer.published import Published
 def list_feeds(published: Published, heads: Heads, *, now: int) -> list[Listed]:
     """Return every feed that has a document at `now` (epoch seconds): the root, categories as the tree lists them, tags."""
     files: dict[int, list[tuple[str, str]]] = {}
-    updated: dict[int, int] = {}
+    newest: dict[int, Document] = {}
     for document in published.documents.all():
         if document.digest and document.page == 0:
             files.setdefault(document.feed, []).append((document.format, document.file))
-            updated[document.feed] = document.updated
+            newest[document.feed] = document
     counts = published.counts(now=now)
     order = list(FORMATS)
     return [
@@ -26,7 +27,8 @@ def list_feeds(published: Published, heads: Heads, *, now: int) -> list[Listed]:
             title=heads.title(feed),
             documents=tuple(sorted(files[feed.number], key=lambda document: order.index(document[0]))),
             posts=counts.get(feed.number, 0),
-            updated=updated[feed.number],
+            entries=newest[feed.number].entries,
+            updated=newest[feed.number].updated,
         )
         for feed in sorted(published.feeds().values(), key=lambda feed: (feed.key.kind, feed.key.path))
         if feed.number in files

@@ -28,8 +28,9 @@ class Listed:
     title: str
     #: Names of formats, each with its file relative to the folder of feeds; at least one.
     documents: tuple[tuple[str, str], ...]
-    #: How many posts stand in it, those beyond its window too.
+    #: How many posts stand in it, those beyond its newest document too, and how many that one holds.
     posts: int
+    entries: int
     #: Epoch seconds.
     updated: int
 
@@ -61,7 +62,7 @@ def _line(listed: Listed, config: Config, feeds_url: str) -> FeedLine:
         description=one_line(override.description) if override else "",
         links=tuple(link_to(name, file, feeds_url) for name, file in listed.documents),
         posts=listed.posts,
-        entries=min(listed.posts, (override and override.limit) or config.feeds.limit),
+        entries=listed.entries,
         updated=listed.updated if listed.posts else None,
     )
 

@@ -218,9 +218,10 @@ class Daemon:
         self._health.last_publish, self._health.publish_trouble = datetime.now(UTC), ""
         self._say_problems(printed)
         self._pings.hurry()
-        if printed.changed or printed.removed:
-            told = "published: wrote %d of %d feeds, removed %d, in %.2f s"
-            logger.info(told, len(printed.changed), printed.feeds, printed.removed_in_all, printed.seconds)
+        if printed.changed or printed.archives or printed.removed:
+            archives = f" and {printed.archives} archive documents" if printed.archives else ""
+            told = "published: wrote %d of %d feeds%s, removed %d, in %.2f s"
+            logger.info(told, len(printed.changed), printed.feeds, archives, printed.removed_in_all, printed.seconds)
         if printed.next_due is not None:
             # A post that waits for its time; whoever comes later knows of a later one.
             self._scheduler.add_job(self._publish, "date", run_date=from_epoch(printed.next_due), id="due", replace_existing=True)

@@ -158,7 +158,7 @@ class _Printing:
         config = self._configured(request["config"])
         now = datetime.fromtimestamp(request["now"], UTC)
         report = publish(config, Request(), now=now, progress=self._answers.progress)
-        changed = [(feed.path, feed.category, feed.entries) for feed in (*report.feeds, *report.archives) if feed.changed]
+        changed = [(feed.path, feed.category, feed.entries) for feed in report.feeds if feed.changed]
         for start in range(0, len(changed), _FEEDS):
             self._answers.say("feeds", changed[start : start + _FEEDS])
         return _shown(report) | {"next_due": report.next_due, "seconds": round(time.monotonic() - started, 3)}
@@ -183,6 +183,7 @@ def _shown(report: Report) -> dict[str, Any]:
     return {
         "posts": report.posts,
         "feeds": len(report.feeds),
+        "archives": len(report.archives),
         "skipped": _problems(report.skipped),
         "skipped_in_all": len(report.skipped),
         "fresh": _problems(report.fresh),

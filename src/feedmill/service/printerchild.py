@@ -42,6 +42,8 @@ class Printed:
     posts: int
     #: Feeds in all, and those that were written.
     feeds: int
+    #: Archive documents that were written.
+    archives: int = 0
     changed: tuple[PrintedFeed, ...]
     skipped: tuple[Problem, ...]
     skipped_in_all: int
