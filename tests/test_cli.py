@@ -62,6 +62,7 @@ def test_publish_json_is_one_document_of_the_promised_shape(project):
             {"path": "feeds/A/B/atom.xml", "category": "A/B", "entries": 1, "changed": True},
             {"path": "feeds/C/atom.xml", "category": "C", "entries": 1, "changed": True},
         ],
+        "archives": [],
         "removed": [],
     }
     assert "posts/bad.md:2: skipped: an alias" in done.stderr
@@ -124,7 +125,7 @@ def test_a_folder_of_posts_that_is_missing_exits_with_3(project):
     assert "cannot be read" in run("publish", cwd=project, status=3).stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_held_lock_is_waited_for(project):
     with writing(project / ".feedmill" / "lock"):
         process = subprocess.Popen(

@@ -83,7 +83,7 @@ def test_json_is_one_document_of_the_promised_shape(up: Synced) -> None:
     assert "410" in found["left"]["error"]
     assert all(RFC_3339.fullmatch(found[name]["next_fetch"]) for name in ("up", "bad"))
     assert (found["off"]["next_fetch"], found["left"]["next_fetch"]) == (None, None)
-    assert list(document["published"]) == ["posts", "skipped", "repaired", "feeds", "removed"]
+    assert list(document["published"]) == ["posts", "skipped", "repaired", "feeds", "archives", "removed"]
     assert [feed["path"] for feed in document["published"]["feeds"]] == ["feeds/atom.xml", "feeds/新闻/atom.xml"]
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,9 @@ def interrupt_ignored(arguments, body):
 
 LIMITS = CageLimits(cpu=timedelta(seconds=1), wall=timedelta(seconds=10), memory=64 * MIB, answer=4 * MIB)
 HASTY = CageLimits(wall=timedelta(seconds=0.4))
-ON_LINUX = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc: what other processes do cannot be seen here")
+HAS_PROC = Path("/proc/self/stat").exists()
+OTHERS: set[int] = set()
+ON_LINUX = pytest.mark.skipif(not HAS_PROC, reason="no /proc: what other processes do cannot be seen here")
 
 
 @pytest.fixture
@@ -179,6 +181,20 @@ def states() -> dict[int, tuple[int, str]]:
             state, parent = stat.read_text().rpartition(")")[2].split()[:2]
             found[int(stat.parent.name)] = (int(parent), state)
     return found
+
+
+@pytest.fixture(autouse=True)
+def others() -> Iterator[None]:
+    """Children that this process had before, such as a browser that other tests share, are none of the cage's."""
+    if HAS_PROC:
+        OTHERS.update(children(os.getpid()))
+    yield
+    OTHERS.clear()
+
+
+def mine() -> set[int]:
+    """The children of this test."""
+    return children(os.getpid()) - OTHERS
 
 
 def children(parent: int) -> set[int]:
@@ -490,15 +506,15 @@ def test_other_documents_go_on_while_one_hangs(tasks: str) -> None:
 def test_children_start_lazily_or_ahead_and_never_more_than_asked(tasks: str) -> None:
     async def scene() -> None:
         async with cage(2) as caged:
-            assert children(os.getpid()) == set()
+            assert mine() == set()
             await caged.run(f"{tasks}:echo", {}, b"")
-            assert len(children(os.getpid())) == 1
+            assert len(mine()) == 1
             await asyncio.gather(caged.warm(), *(caged.run(f"{tasks}:echo", {}, b"") for _ in range(10)))
-            started = children(os.getpid())
+            started = mine()
             assert len(started) == 2
             await caged.warm()
-            assert children(os.getpid()) == started
-        assert children(os.getpid()) == set()
+            assert mine() == started
+        assert mine() == set()
 
     do(scene())
 
@@ -511,7 +527,7 @@ def test_a_cancelled_run_ends_its_child_and_the_next_gets_another(tasks: str) ->
     async def scene() -> None:
         async with cage() as caged:
             await caged.warm()
-            before = children(os.getpid())
+            before = mine()
             run = asyncio.create_task(caged.run(f"{tasks}:spin", {}, b""))
             waiting = asyncio.create_task(caged.run(f"{tasks}:echo", {}, b""))
             await asyncio.sleep(0.1)
@@ -548,7 +564,7 @@ def test_leaving_the_context_ends_all_children_and_runs_at_once(tasks: str, mome
             await asyncio.sleep(moment)
             before = time.monotonic()
         assert time.monotonic() - before < 2
-        assert children(os.getpid()) == set()
+        assert mine() == set()
         for outcome in await asyncio.gather(*runs, return_exceptions=True):
             assert isinstance(outcome, UpstreamError)
         assert caged.killed == 0
@@ -566,7 +582,7 @@ def test_an_error_inside_the_context_leaves_no_process(tasks: str) -> None:
 
     with pytest.raises(ExceptionGroup):
         do(scene())
-    assert children(os.getpid()) == set()
+    assert mine() == set()
 
 
 PARENT = """

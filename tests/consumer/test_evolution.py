@@ -22,6 +22,8 @@ from feedmill.posts.writing import encode
 from feedmill.state.ledger import STORED, Article
 from syncing import FEED, Synced, synced
 
+pytestmark = pytest.mark.long
+
 FEEDS = ("paulgraham", "cohere-blog", "mila-news")
 SOURCE = SourceConfig(name="up", url="https://upstream.example.org/feed")
 #: Each version is fetched an hour after the one before, long after every date in them.

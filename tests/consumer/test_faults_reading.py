@@ -177,7 +177,7 @@ def test_a7_an_author_that_is_quadratic_to_feedparser_is_cut_short() -> None:
         assert len(read(body).entries[0].author) <= 200
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a8_of_endless_entries_the_first_thousand_are_read() -> None:
     entries = [item(number) for number in range(100_000)]
     with seconds_at_most(8):
@@ -216,7 +216,7 @@ WHOLE = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", WHOLE)
 def test_a10_cut_at_every_byte_no_half_entry_is_read_and_no_whole_one_is_changed(kind: str) -> None:
     body = WHOLE[kind].encode()

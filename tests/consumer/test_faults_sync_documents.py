@@ -130,7 +130,7 @@ def test_A8_large_documents_are_refused_or_cut_to_their_beginning(siege: Siege) 
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_A8_of_a_flood_of_entries_the_first_thousand_are_stored(siege: Siege) -> None:
     siege.patience = 60
     report = siege.run([Case("flood", flood(100_000), "ok", new=1_000)])["flood"]

@@ -148,7 +148,7 @@ def test_what_is_left_keeps_its_place_and_the_feeds_own_elements() -> None:
     assert sieved.hints.ttl == 5
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_poll_with_one_new_entry_costs_a_fraction_of_reading_the_whole() -> None:
     body = rss(*(item(str(number), f"<description>{'&lt;p&gt;words and words&lt;/p&gt;' * 200}</description>") for number in range(50)))
     marks = marks_of(body)

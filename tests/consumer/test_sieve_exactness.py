@@ -98,7 +98,7 @@ def feed_files(corpus: Path) -> list[Path]:
     return sorted((corpus / "feeds").glob("*.xml"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("index", range(FEEDS))
 def test_a_real_document_without_its_known_entries_is_read_as_the_whole_of_it(corpus: Path, index: int) -> None:
     files = feed_files(corpus)
@@ -112,7 +112,7 @@ def test_a_real_document_without_its_known_entries_is_read_as_the_whole_of_it(co
         assert_exact(body, whole, known)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["cohere-blog", "mila-news", "paulgraham"])
 def test_from_version_to_version_of_a_real_feed_only_what_changed_is_read(corpus: Path, name: str) -> None:
     known: frozenset[str] = frozenset()
@@ -132,6 +132,8 @@ RSS = """<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/conte
  <managingEditor>ed@example.org (Ed)</managingEditor>{entries}<ttl>60</ttl></channel></rss>"""
 ATOM = """<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://base.example.org/x/" xml:lang="en"><title>T</title>
 <author><name>Feed Author</name></author><link href="/"/>{entries}</feed>"""
+pytestmark = pytest.mark.long
+
 RDF = """<rdf:RDF xmlns="http://purl.org/rss/1.0/" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
  xmlns:dc="http://purl.org/dc/elements/1.1/"><channel rdf:about="https://example.org/"><title>T</title></channel>{entries}</rdf:RDF>"""
 XHTML = 'xmlns="http://www.w3.org/1999/xhtml"'

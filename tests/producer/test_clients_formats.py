@@ -25,6 +25,8 @@ from producer.test_clients import Library, Newsboat, Rss2email, Sfeed, served
 from sites import CONFIG, Project
 
 CATEGORY = ("科技", "开源", "播客")
+pytestmark = pytest.mark.long
+
 FOLDER = "/".join(CATEGORY)
 TERMS = [FOLDER[:2], FOLDER[:5], FOLDER]
 FILES = {"atom": "atom.xml", "rss": "rss.xml", "json": "feed.json"}

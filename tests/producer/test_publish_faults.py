@@ -84,7 +84,7 @@ def test_a_folder_without_permission_changes_nothing():
         assert project.feeds() == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_any_moment_it_is_made_whole_by_the_next_run(tmp_path):
     whole = Project(tmp_path / "whole")
     for number in range(60):

@@ -381,7 +381,7 @@ def test_rounds_that_fail_together_are_one_failure(up: Up) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_H1_a_full_disk_stands_still_and_goes_on_once_there_is_space(up: Up, caplog: pytest.LogCaptureFixture) -> None:
     up.add("a", items(1))
     up.world.root.mkdir()
@@ -814,7 +814,7 @@ def test_H9_closing_ends_fetches_that_hang(up: Up) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_H9_closing_while_posts_are_written_leaves_them_whole_and_the_next_daemon_doubles_nothing(up: Up) -> None:
     for number in range(6):
         up.add(f"s{number}", items(*range(number * 100, number * 100 + 60)))

@@ -530,7 +530,7 @@ def judge_growth(before: dict[str, int], after: dict[str, int]) -> None:
     assert after["files"] - 2 * after["children"] == before["files"] - 2 * before["children"], said  # each has two pipes
     assert after["tasks"] == before["tasks"], said
     assert after["sockets"] < 300, said  # both ends of a kept connection to every host
-    assert after["children"] <= max(before["children"], 2), said
+    assert after["children"] <= before["children"] + 2, said  # other tests may have left some
     assert after["memory"] - before["memory"] < 4_000, said
     assert after["theirs"] < 110_000 * max(after["children"], 2), said
 
