@@ -439,7 +439,7 @@ def edits() -> st.SearchStrategy[list[tuple[str, int, int]]]:
     return st.lists(one, min_size=5, max_size=40)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(script=edits())
 def test_whatever_happens_every_post_stands_in_one_document_and_a_full_run_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, script: list[tuple[str, int, int]]
