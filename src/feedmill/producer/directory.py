@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from feedmill.config import Config
 from feedmill.producer.documents import Document
 from feedmill.producer.formats import FORMATS
 from feedmill.producer.heads import Heads
-from feedmill.producer.listing import Listed
+from feedmill.producer.listing import Listed, stage_lists
 from feedmill.producer.published import Published
+from feedmill.producer.sink import FeedSink
+
+
+def stage_directory(sink: FeedSink, published: Published, heads: Heads, *, config: Config, moved: Mapping[str, str], now: int) -> list[str]:
+    """Stage the lists of all feeds that there are at `now` (epoch seconds); return those that have nothing to say any more.
+
+    `moved` is what memory knows. Raises StorageError.
+    """
+    files = moved_files(moved, published, formats=config.feeds.formats)
+    return stage_lists(sink, list_feeds(published, heads, now=now), config=config, moved=files)
 
 
 def list_feeds(published: Published, heads: Heads, *, now: int) -> list[Listed]:

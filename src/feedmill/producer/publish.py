@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 
 from feedmill.config import Config
 from feedmill.durable import TEMP_PREFIX, TEMP_SUFFIX, sweep
-from feedmill.errors import ConfigError, StorageError
+from feedmill.errors import StorageError
 from feedmill.model import Progress
 from feedmill.posts.catalog import REFUSED, Catalog
 from feedmill.posts.difference import Difference, compare, refuse_mass_loss
 from feedmill.posts.record import to_epoch
 from feedmill.posts.store import Listing, list_posts
+from feedmill.producer.chosen import choose_feeds
 from feedmill.producer.documents import Document
 from feedmill.producer.fingerprint import fingerprint
 from feedmill.producer.outcome import PostsMovedError, Run, SpoiledError, made_by_us
@@ -130,7 +131,7 @@ class _Publishing:
         self._catalog.begin()
         self._index(difference, run)
         self._mark_due()
-        feeds = self._chosen(self._published.feeds().values())
+        feeds = choose_feeds(self._published.feeds().values(), self._request.names)
         stale, intact = self._look_at(feeds)
         if stale or difference or self._is_rebuild or not self._has_lists():
             self._mark_unfinished("yes")
@@ -241,22 +242,6 @@ class _Publishing:
             self._published.documents.mark_heads_stale(self._published.feeds_with(due))
             self._published.displace(due)
 
-    def _chosen(self, known: Iterable[Feed]) -> list[Feed]:
-        """Return the feeds that were asked for, with all below them, as the tree lists them: the root first, tags last."""
-        feeds = sorted(known, key=lambda feed: (feed.key.kind, feed.key.path))
-        names = [name.strip("/") or "/" for name in self._request.names]
-        there = {feed.key.name for feed in feeds}
-        unknown = [name for name in names if name not in there]
-        if unknown:
-            import difflib
-
-            close = difflib.get_close_matches(unknown[0], there, n=3, cutoff=0.4)
-            hint = f"; did you mean {' or '.join(close)}?" if close else f"; there are {len(feeds)} feeds"
-            raise ConfigError(f"no feed is called {unknown[0]!r}{hint}")
-        if not names or "/" in names:
-            return feeds
-        return [feed for feed in feeds if any(f"{feed.key.name}/".startswith(f"{name}/") for name in names)]
-
     def _print(self, feeds: Iterable[Feed], stale: Sequence[Document], intact: dict[int, Document], run: Run) -> None:
         """Render what is missing and stage the documents that differ; a post that cannot be rendered leaves its feeds."""
         by_number = {feed.number: feed for feed in feeds}
@@ -283,13 +268,10 @@ class _Publishing:
         return self._press.sheets(documents, feeds, orders)
 
     def _stage_lists(self, run: Run) -> None:
-        """Stage the lists of all feeds that there are now; those that have nothing to say any more are taken away."""
-        from feedmill.producer.directory import list_feeds, moved_files
-        from feedmill.producer.listing import stage_lists
+        from feedmill.producer.directory import stage_directory
 
-        listed = list_feeds(self._published, self._heads, now=self._now)
-        moved = moved_files(self._memory.recall_all("moved"), self._published, formats=self._config.feeds.formats)
-        run.removed.extend(stage_lists(self._sink, listed, config=self._config, moved=moved))
+        moved = self._memory.recall_all("moved")
+        run.removed.extend(stage_directory(self._sink, self._published, self._heads, config=self._config, moved=moved, now=self._now))
 
     def _refuse(self, refused: dict[int, str]) -> None:
         rows = [
