@@ -105,6 +105,7 @@ def test_a_head_may_come_in_parts(size):
     [
         (get("/ready", "Connection: close"), b"GET /ready"),
         (get("/ready", version="1.0"), b"GET /ready"),
+        (get("/ready", "Connection: keep-alive", version="1.0") + get("/ready", "Connection: close"), b"GET /ready"),
         (get("/ready", "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings"), b"GET /ready"),
         (get("/ready", method="PATCH"), b"PATCH /ready"),
     ],

@@ -20,19 +20,17 @@ if TYPE_CHECKING:
 AtOnce = Callable[[MutableMapping[str, Any]], "Reply | None"]
 
 
-def send_at_once(connection: HttpToolsProtocol, at_once: AtOnce) -> bool:
+def send_at_once(connection: HttpToolsProtocol, at_once: AtOnce, *, is_plain: bool) -> bool:
     """Answer the request whose head has just been read, where that can be done now; False: the application is to do it.
 
-    Only on a connection that goes on, in HTTP/1.1, where the client takes what it is sent, and no line is to be logged.
+    Only on a connection that goes on, in HTTP/1.1, where the client takes what it is sent, and no line is to be logged. `is_plain`:
+    there is no Connection field; without one, what goes on is HTTP/1.1 and no upgrade (to ask the parser for that takes as long as
+    all the rest of this).
     """
     parser = connection.parser
-    if (
-        connection.access_log
-        or connection.flow.write_paused
-        or parser.get_http_version() != "1.1"
-        or not parser.should_keep_alive()
-        or parser.should_upgrade()
-    ):
+    if connection.access_log or connection.flow.write_paused or not parser.should_keep_alive():
+        return False
+    if not is_plain and (parser.get_http_version() != "1.1" or parser.should_upgrade()):
         return False
     scope: MutableMapping[str, Any] = connection.scope  # type: ignore[assignment]  # uvicorn fills in the rest where it is called
     scope["method"], scope["raw_path"] = parser.get_method().decode("ascii"), connection.url
@@ -40,7 +38,24 @@ def send_at_once(connection: HttpToolsProtocol, at_once: AtOnce) -> bool:
     if reply is None:
         return False
     lines = reply.lines or b"".join(b"%b: %b\r\n" % header for header in reply.headers)
-    dated = b"".join(b"%b: %b\r\n" % header for header in connection.server_state.default_headers)
+    dated = _DATED.of(connection.server_state.default_headers)
     connection.transport.write(b"".join((STATUS_LINE[reply.status], dated, lines, b"\r\n", reply.body)))
     connection.server_state.total_requests += 1
     return True
+
+
+class _Dated:
+    """The lines that uvicorn adds to every answer, the date above all: it makes a new list of them each second."""
+
+    def __init__(self) -> None:
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._lines = b""
+
+    def of(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return `headers` as lines."""
+        if headers is not self._headers:
+            self._headers, self._lines = headers, b"".join(b"%b: %b\r\n" % header for header in headers)
+        return self._lines
+
+
+_DATED = _Dated()

@@ -27,7 +27,7 @@ _END: Final = b"\r\n\r\n"
 _VERSIONS: Final = ("1.1", "1.0")
 _NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
 #: The fields that decide something here; any other is only handed on.
-_DECIDING: Final = frozenset({b"host", b"content-length", b"transfer-encoding"})
+_DECIDING: Final = frozenset({b"host", b"connection", b"content-length", b"transfer-encoding"})
 #: So much of a body is looked at, for chunks that are none.
 _BODY_SEEN = 4096
 #: So much may still come after the last answer before the connection is cut.
@@ -68,6 +68,8 @@ class _WireProtocol(HttpToolsProtocol):
     #: them, and whether its first line is not over.
     _hosts = 0
     _announces_body = False
+    #: Whether the request has a Connection field.
+    _names_connection = False
     _head_size = 0
     _tail = b""
     _in_first_line = False
@@ -193,6 +195,8 @@ class _WireProtocol(HttpToolsProtocol):
         if name in _DECIDING:
             if name == b"host":
                 self._hosts += 1
+            elif name == b"connection":
+                self._names_connection = True
             elif name == b"transfer-encoding" or value.strip(b"0 \t"):
                 self._announces_body = True
         self.headers.append((name, value))
@@ -205,6 +209,7 @@ class _WireProtocol(HttpToolsProtocol):
         if self._hosts != 1 and (self._hosts or self.parser.get_http_version() == "1.1"):
             self._stop(400)  # RFC 9112 section 3.2
         self._hosts = 0
+        names_connection, self._names_connection = self._names_connection, False
         if not self.url.startswith(b"/"):
             self.url = self._path_of(self.url)
         if self._announces_body:
@@ -215,7 +220,7 @@ class _WireProtocol(HttpToolsProtocol):
             self.headers = []  # for trailers, which are nobody's
             self.phase = BODY
             return
-        if send_at_once(self, self.at_once):
+        if send_at_once(self, self.at_once, is_plain=not names_connection):
             self.phase, self.since = IDLE, self.loop.time()
             return
         HttpToolsProtocol.on_headers_complete(self)  # super() takes four times as long
