@@ -140,7 +140,7 @@ class Crew:
                 mine = _take(chunks)
                 if mine is not None:
                     yield function(common, mine)
-                yield from _drain(done, wait=not chunks)
+                yield from _drain(done, wait=bool(threads) and not chunks)
             yield from _drain(done, wait=False)
         finally:
             # After an early end (the caller has stopped, the task failed) no helper may be busy with this list when the next begins.

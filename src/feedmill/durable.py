@@ -71,6 +71,12 @@ def make_folder(folder: Path) -> list[Path]:
     return changed
 
 
+def make_durable_folder(folder: Path) -> None:
+    """Create `folder` and what is missing above it, so that what is made durable in it can be found. Raises StorageError."""
+    for changed in make_folder(folder):
+        sync_folder(changed)
+
+
 def stage(target: Path, chunks: Iterable[bytes]) -> Path:
     """Write `chunks` durably to a new temporary file beside `target` (whose folder exists) and return its path.
 

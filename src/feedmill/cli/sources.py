@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 def add(config_path: str, url: str, *, category: str | None, name: str | None) -> None:
     """Find the feed behind URL (a feed, or any page of its site) and add it to config.yaml."""
     from feedmill.consumer.adding import look_up
+    from feedmill.consumer.targets import shown_url
     from feedmill.sourceediting import NewSource, add_sources, edit_config, source_name
 
     config = load(config_path)
@@ -39,7 +40,7 @@ def add(config_path: str, url: str, *, category: str | None, name: str | None) -
     chosen = name or source_name(found.title, found.url, taken={source.name for source in config.sources})
     source = NewSource(name=chosen, url=found.url, title=found.title, categories=categories or (title,))
     edit_config(Path(config_path), lambda text: add_sources(text, [source]), environ=os.environ)
-    click.echo(f"added {chosen}: {safe(title)}, {count(found.entries, 'entry', 'entries')} now, {safe(found.url)}")
+    click.echo(f"added {chosen}: {safe(title)}, {count(found.entries, 'entry', 'entries')} now, {safe(shown_url(found.url))}")
     for other in found.others:
         say(f"also there: {safe(other.url)} ({safe(other.title or other.type)})")
     click.echo(f"its posts will go to {safe('/'.join(source.categories))}; fetch them with `feedmill sync {chosen}`")
@@ -58,9 +59,11 @@ def _categories(category: str | None) -> tuple[str, ...]:
 
 
 def _refuse_known(config: Config, found: Found) -> None:
+    from feedmill.consumer.targets import shown_url
+
     for source in config.sources:
         if source.url == found.url:
-            raise ConfigError(f"{found.url} is the source {source.name} already; nothing was added")
+            raise ConfigError(f"{shown_url(found.url)} is the source {source.name} already; nothing was added")
 
 
 @click.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -102,8 +103,9 @@ def say(text: str) -> None:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """Print the one JSON document of a command."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8", "replace"))
+    """Print the one JSON document of a command, without characters that steer a terminal: U+009B begins an escape as ESC does."""
+    text = json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode()
+    click.echo(re.sub(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", lambda found: f"\\u{ord(found[0]):04x}", text).encode())
 
 
 class Cell(NamedTuple):

@@ -35,7 +35,7 @@ from feedmill.consumer.freshness import retry_after
 from feedmill.consumer.guard import Guard, RefusedAddressError, port_refusal
 from feedmill.consumer.hosts import HeldHostError, HostGate
 from feedmill.consumer.journey import DEFAULT_ACCEPT, PROJECT_URL, USER_AGENT, Journey, Limits, Request
-from feedmill.consumer.targets import Target, UnfitAddressError, is_below, next_target, read_target, shown_url
+from feedmill.consumer.targets import Target, UnfitAddressError, is_below, next_target, read_target, shown_place, shown_url
 from feedmill.model import Failed, Fetched, FetchOutcome, NotModified
 
 __all__ = ["DEFAULT_ACCEPT", "PROJECT_URL", "USER_AGENT", "Client", "Limits", "Request", "shown_url"]
@@ -100,7 +100,7 @@ class Client:
         started = self._now()
         outcome = await self._outcome(request)
         seconds = (self._now() - started).total_seconds()
-        logger.debug("fetched", extra={"url": shown_url(request.url), "outcome": type(outcome).__name__, "seconds": seconds})
+        logger.debug("fetched", extra={"url": shown_place(request.url), "outcome": type(outcome).__name__, "seconds": seconds})
         return outcome
 
     async def size_of(self, url: str, *, named_by: str) -> int | None:
@@ -125,7 +125,7 @@ class Client:
             until = retry_after(exc.outcome.headers, now=self._now()) if exc.outcome.status in (429, 503) else None
             if journey is not None and until is not None:
                 self._gate.hold(journey.target.host, until)
-        logger.debug("asked for a length", extra={"url": shown_url(url), "length": length})
+        logger.debug("asked for a length", extra={"url": shown_place(url), "length": length})
         return length
 
     async def _outcome(self, request: Request) -> FetchOutcome:
@@ -239,7 +239,7 @@ class Client:
         """Move the journey to where a redirect leads. Raises UnfitAddressError or _FailedFetch."""
         target = next_target(journey.target, location)
         if not journey.move(target, status=status):
-            raise _fail(f"it redirects in a circle, to {shown_url(target.text)}", status=status)
+            raise _fail(f"it redirects in a circle, to {shown_place(target.text)}", status=status)
 
     async def _read_body(self, response: aiohttp.ClientResponse, headers: Mapping[str, str]) -> tuple[bytes, bool]:
         """Return the decoded content and whether it came to its end. Raises CodingError, and aiohttp's errors when not a byte came."""

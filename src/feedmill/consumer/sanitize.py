@@ -73,7 +73,8 @@ def web_address(address: str, *, base: str) -> str:
     address = address.strip()
     if not address or len(address) > _MAX_ADDRESS or _BREAKS_LINE.search(address):
         return ""
-    return absolute_url(base, address)
+    found = absolute_url(base, address)
+    return found if len(found) <= _MAX_ADDRESS else ""  # encoded, one may be three times as long, and front matter has its limit
 
 
 def _guid(text: str) -> str:

@@ -105,10 +105,9 @@ class _StockTaking:
                 with contextlib.suppress(PostError, FileNotFoundError):
                     found = digest_of(read_post(str(self._config.posts_dir), article.path, limit=MAX_POST_BYTES))
                     is_ours = found in (article.planned, article.digest)
-                    # Without its content it is compared with the entry's, should that come again.
-                    done.append(
-                        article._replace(status=STORED, digest=found if is_ours else "", planned="", content="-" if is_ours else "")
-                    )
+                    # What another edition says is compared with the entry, should that come again.
+                    content = article.content if found == article.planned and not article.digest else "-" if is_ours else ""
+                    done.append(article._replace(status=STORED, digest=found if is_ours else "", planned="", content=content))
         if done:
             self._ledger.revise(done)
 

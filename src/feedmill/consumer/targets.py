@@ -74,9 +74,16 @@ def shown_url(url: str) -> str:
     return shorten(one_line(_USERINFO.sub("", place)), _SHOWN) + ("?…" if mark else "")
 
 
+def shown_place(url: str) -> str:
+    """Return where `url` leads as it may be shown even if its path holds a secret: scheme and host alone."""
+    scheme, mark, rest = shown_url(url).partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host}{slash}{'…' if path else ''}"
+
+
 def read_target(url: str) -> Target:
     """Return the http or https address `url`. Raises UnfitAddressError."""
-    shown = shown_url(url) or "there is none"
+    shown = shown_place(url) or "there is none"
     if len(url) > _MAX_URL:
         raise UnfitAddressError(f"an address of more than {_MAX_URL} characters is not asked: {shown}")
     if _UNFIT.search(url):
@@ -108,13 +115,13 @@ def next_target(current: Target, location: str) -> Target:
         scheme = _SCHEME.match(location)
         if scheme is not None and scheme[1].lower() not in ("http", "https"):
             raise UnfitAddressError(f"it redirects to a {shorten(scheme[1].lower(), 20)} address: only http and https are followed")
-        raise UnfitAddressError(f"it redirects to an address that cannot be read: {shown_url(location)}")
+        raise UnfitAddressError(f"it redirects to an address that cannot be read: {shown_place(location)}")
     try:
         target = read_target(resolved)
     except UnfitAddressError as exc:
         raise UnfitAddressError(f"it redirects where it may not: {exc}") from exc
     if current.url.scheme == "https" and target.url.scheme == "http":
-        raise UnfitAddressError(f"it redirects from https to http, which anybody on the way can read and change: {shown_url(resolved)}")
+        raise UnfitAddressError(f"it redirects from https to http, which anybody on the way can read and change: {shown_place(resolved)}")
     # A name and a password that upstream chose are nobody's secret of ours: they are not sent.
     return Target(target.url)
 

@@ -13,7 +13,7 @@ from feedmill.posts.catalog import BATCH, DRAFT, DUPLICATE, PUBLISHED, REFUSED, 
 from feedmill.posts.difference import Difference
 from feedmill.posts.ids import Claimant, Sighting, assign_ids, copy_message, id_from_guid, id_from_path, settle_claim
 from feedmill.posts.record import from_epoch
-from feedmill.posts.store import wait_for_tick
+from feedmill.posts.store import UNREAD, Stamp, wait_for_tick
 from feedmill.state.memory import Memory
 
 TASK = "feedmill.posts.indexing:index_posts"
@@ -86,7 +86,11 @@ class _Work:
                 self._vanished.add(path)
         self._catalog.put(rows)
         self.done.changed.update(row.file for row in rows)
-        self._catalog.restamp((self._stamps[path], self._files[path]) for path, kind, *_ in results if kind != "gone")
+        self._catalog.restamp((self._stamp(path, kind, *facts), self._files[path]) for path, kind, *facts in results if kind != "gone")
+
+    def _stamp(self, path: str, kind: str, digest: str, *_: object) -> Stamp:
+        """What could not be read now is read again by the next run: that it can be need not show in its stamp."""
+        return UNREAD if kind == "refused" and not digest else self._stamps[path]
 
     def _post(self, path: str, digest: str, record: str, facts: list[Any], notes: list[Any], span: list[int]) -> Row:
         is_published, guid, source, title, date, updated, filing = facts

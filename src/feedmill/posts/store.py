@@ -30,6 +30,10 @@ class Stamp(NamedTuple):
     size: int
 
 
+#: The stamp of no file: what bears it is read by the next run.
+UNREAD = Stamp(0, 0, -1)
+
+
 @dataclass(slots=True)
 class Listing:
     """The post files of a folder by path relative to it (with "/"), and what stands there but cannot be a post."""

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from feedmill.state.memory import Memory
+from feedmill.urls import without_userinfo
 
 #: The kind of memory in which pings wait.
 KIND = "ping"
@@ -38,6 +39,7 @@ _LATER = frozenset({408, 425, 429})
 class Ping:
     """One hub is to be told that one feed changed. Times are epoch seconds."""
 
+    #: The hub's address without user and password: those stay in the configuration.
     hub: str
     #: The absolute address of the feed.
     topic: str
@@ -102,9 +104,10 @@ def note_changed(memory: Memory, *, hubs: Sequence[str], topics: Iterable[str], 
     To be called before the memory is committed with which the run is marked as under way: until that mark is taken back nothing
     is sent. Pings for hubs that are no longer among `hubs` are forgotten. `now` in epoch seconds.
     """
-    known = {ping.key: ping for ping in _forget_foreign(memory, frozenset(hubs))}
+    kept = dict.fromkeys(map(without_userinfo, hubs))
+    known = {ping.key: ping for ping in _forget_foreign(memory, frozenset(kept))}
     for topic in dict.fromkeys(topics):
-        for hub in dict.fromkeys(hubs):
+        for hub in kept:
             fresh = Ping(hub=hub, topic=topic, due=now, since=now)
             before = known.get(fresh.key)
             memory.note(KIND, fresh.key, replace(fresh, changes=before.changes + 1 if before else 0).value)

@@ -7,13 +7,14 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from feedmill.producer.hubs import Answer, Ping, Settlement, Verdict, shown_hub
 from feedmill.producer.pingqueue import Claimed, PingQueue, Waiting
+from feedmill.urls import without_userinfo
 
 if TYPE_CHECKING:
     import aiohttp
@@ -92,7 +93,7 @@ async def send_due(config: Config, *, now: Callable[[], float] = time.time, limi
         turn.is_held = claimed.is_held
         if not claimed.pings:
             break
-        answers = await _ask(claimed, proxy=config.sync.proxy, until=until, patience=limits.answer.total_seconds(), now=now)
+        answers = await _ask(claimed, config, until=until, patience=limits.answer.total_seconds(), now=now)
         done = await asyncio.to_thread(queue.settle, claimed, answers, now=int(now()))
         _count(turn, answers, done)
     turn.waiting = await asyncio.to_thread(queue.waiting, now=int(now()))
@@ -114,12 +115,13 @@ def _count(turn: Turn, answers: Mapping[Ping, Answer], done: Settlement) -> None
         turn.hubs[shown_hub(ping.hub)].results["given-up"] += 1
 
 
-async def _ask(claimed: Claimed, *, proxy: str, until: float, patience: float, now: Callable[[], float]) -> dict[Ping, Answer]:
+async def _ask(claimed: Claimed, config: Config, *, until: float, patience: float, now: Callable[[], float]) -> dict[Ping, Answer]:
     """Send pings, those for different hubs beside each other; return the answers, which may be fewer."""
     await asyncio.to_thread(import_module, _WIRE)
     from feedmill.producer.pingwire import open_session, send
 
     answers: dict[Ping, Answer] = {}
+    addresses = {without_userinfo(hub): hub for hub in config.feeds.hub}
     loop = asyncio.get_running_loop()
     troubled: set[str] = set()
 
@@ -127,7 +129,7 @@ async def _ask(claimed: Claimed, *, proxy: str, until: float, patience: float, n
         for ping in pings:
             if ping.hub in troubled or loop.time() >= until:
                 return
-            answers[ping] = answer = await send(session, ping, proxy=proxy, now=now)
+            answers[ping] = answer = await send(session, replace(ping, hub=addresses[ping.hub]), proxy=config.sync.proxy, now=now)
             if answer.verdict is Verdict.FAILED:
                 troubled.add(ping.hub)
 

@@ -16,6 +16,7 @@ from feedmill.errors import StorageError
 from feedmill.producer.hubs import KIND, Answer, Ping, Settlement, Verdict, next_due, read_ping, select_due, settle
 from feedmill.state.database import Unreadable, open_database
 from feedmill.state.schema import MIGRATIONS
+from feedmill.urls import without_userinfo
 
 #: How long a transaction of somebody else is waited for, in seconds; what could not be noted is sent once more.
 _PATIENCE = 2.0
@@ -46,7 +47,7 @@ class PingQueue:
     """
 
     def __init__(self, path: Path, hubs: Sequence[str]) -> None:
-        self._path, self._hubs = path, frozenset(hubs)
+        self._path, self._hubs = path, frozenset(map(without_userinfo, hubs))
 
     def has_due(self, *, now: int) -> bool:
         """Whether anything is to be sent now; a database that is not there is not made."""

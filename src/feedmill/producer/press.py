@@ -50,6 +50,8 @@ class Press:
         """`heads` says what documents say of themselves; `posts`: the folder of posts; `spool`: a folder for rendered entries."""
         self._published, self._sink, self._crew, self._heads = published, sink, crew, heads
         self._posts, self._spool, self._now = posts, spool, now
+        #: Posts that could not be read just now.
+        self.unread: set[int] = set()
         self._spooled: dict[tuple[int, str], _Lies] = {}
         #: By document and file number.
         self._found: dict[tuple[int, int], _Lies] = {}
@@ -97,8 +99,9 @@ class Press:
             for file, kind, *facts in results:
                 if kind == "changed":
                     raise PostsMovedError
-                if kind == "refused":
+                if kind in ("refused", "unread"):
                     refused[file] = facts[0]
+                    self.unread.update([file] if kind == "unread" else ())
                 else:
                     self._spooled[file, facts[0]] = _Lies(*facts[1:])
             done += len({result[0] for result in results})

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feedmill.config import Config
-from feedmill.durable import TEMP_PREFIX, TEMP_SUFFIX, sweep
+from feedmill.durable import TEMP_PREFIX, TEMP_SUFFIX, storage, sweep
 from feedmill.errors import StorageError
 from feedmill.model import Progress
 from feedmill.posts.catalog import REFUSED, Catalog
 from feedmill.posts.difference import Difference, compare, refuse_mass_loss
 from feedmill.posts.record import to_epoch
-from feedmill.posts.store import Listing, list_posts
+from feedmill.posts.store import UNREAD, Listing, list_posts
 from feedmill.producer.chosen import choose_feeds
 from feedmill.producer.documents import Document
 from feedmill.producer.fingerprint import fingerprint
@@ -183,7 +183,9 @@ class _Publishing:
 
         from feedmill.producer.press import Press
 
-        spool = tempfile.TemporaryDirectory(dir=self._catalog.path.parent, prefix=TEMP_PREFIX, suffix=TEMP_SUFFIX)
+        with storage(self._catalog.path.parent, doing="write to"):  # what cannot be removed now the next run sweeps away
+            place = self._catalog.path.parent
+            spool = tempfile.TemporaryDirectory(dir=place, prefix=TEMP_PREFIX, suffix=TEMP_SUFFIX, ignore_cleanup_errors=True)
         folder = Path(self._stack.enter_context(spool))
         press = Press(
             self._published,
@@ -278,7 +280,9 @@ class _Publishing:
             row._replace(status=REFUSED, notes=json.dumps([*json.loads(row.notes or "[]"), [0, REFUSED, refused[row.file]]]))
             for row in self._catalog.rows(sorted(refused))
         ]
-        self._catalog.put(rows)
+        unread = self._press.unread
+        self._catalog.put(row._replace(digest="") if row.file in unread else row for row in rows)
+        self._catalog.restamp((UNREAD, file) for file in unread)
         self._published.documents.mark_heads_stale(self._published.unplace(refused))
 
     def _orphans(self, printed: Iterable[Feed]) -> list[str]:

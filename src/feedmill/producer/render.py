@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, Self
 
+from feedmill.durable import storage
 from feedmill.errors import PostError
 from feedmill.posts.format import MAX_POST_BYTES, read_body
 from feedmill.posts.indexing import digest_of
@@ -26,6 +27,7 @@ def render_posts(common: dict[str, Any], items: list[Any]) -> list[Any]:
         [file number, "entry", format, spool file, start, length, digest]
     for each one, or one of
         [file number, "refused", reason]
+        [file number, "unread", reason]     it could be read when it was indexed
         [file number, "changed"]            the file is not the one that was indexed
     """
     site = Site.from_json(common["site"])
@@ -35,14 +37,14 @@ def render_posts(common: dict[str, Any], items: list[Any]) -> list[Any]:
         try:
             entry = _entry(common["folder"], site, facts)
         except PostError as exc:
-            results.append([file, "refused", exc.reason])
+            results.append([file, "unread", exc.reason])
         except _ChangedError:
             results.append([file, "changed"])
         else:
             for name in formats:
                 wanted.setdefault(name, []).append((file, entry))
     refused: dict[int, str] = {}
-    with _Spool(Path(common["spool"], f"{os.getpid()}")) as spool:
+    with storage(common["spool"], doing="write to"), _Spool(Path(common["spool"], f"{os.getpid()}")) as spool:
         for name, entries in wanted.items():
             for file, rendered in _render(FORMATS[name], entries):
                 if isinstance(rendered, str):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from feedmill.durable import make_folder, storage
+from feedmill.durable import make_durable_folder, storage
 from feedmill.errors import StorageError
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def open_database(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
 
     `user_version` counts the scripts applied. Raises Unreadable for damage and for a newer schema, StorageError for the rest.
     """
-    make_folder(path.parent)
+    make_durable_folder(path.parent)
     _refuse_cut(path)
     try:
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, factory=_Connection)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from feedmill.durable import make_folder, storage
+from feedmill.durable import make_durable_folder, storage
 from feedmill.errors import StorageError
 
 #: How long a writer waits for another, in seconds, and how often it looks.
@@ -30,7 +30,7 @@ def writing(path: Path, *, patience: float = PATIENCE, hurry: threading.Event | 
 
     The descriptor is closed on exec, so that no helper process keeps the lock alive.
     """
-    make_folder(path.parent)
+    make_durable_folder(path.parent)
     with storage(path, doing="open"):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
