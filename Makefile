@@ -3,6 +3,7 @@
 # make check   what CI runs: format, lint, types, import contracts, all tests
 # make bench   measures publishing beside Hugo, syncing beside reader and newsboat, serving beside nginx, where these are installed
 # make fuzz    fuzzes what reads foreign bytes, 30 s a target (needs Linux)
+# make reliability  runs all tests and writes what they show into docs/reliability.md
 # make lock    resolves pyproject.toml anew into requirements.lock (needs uv)
 # make clean   removes what these make; posts, feeds and the state database stay
 
@@ -10,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := src tests benchmarks
 
-.PHONY: run test check bench fuzz lock clean
+.PHONY: run test check bench fuzz reliability lock clean
 
 run: .venv/ready
 	@$(BIN)/publish-feed
@@ -32,6 +33,12 @@ bench: .venv/ready-dev .venv-bench/ready
 
 fuzz: .venv-fuzz/ready
 	.venv-fuzz/bin/python tests/fuzz/run.py --seconds 30 --seed 1
+
+reliability: .venv/ready-dev
+	mkdir -p build
+	rm -f build/reliability.json
+	-$(BIN)/pytest -n auto -p reliability --reliability-results build/reliability.json
+	$(BIN)/python tests/reliability.py build/reliability.json
 
 # What builds comes first, pinned like the rest: no build fetches anything by itself.
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation

@@ -155,7 +155,7 @@ ONE_PROBLEM = [
 @pytest.mark.parametrize(
     ("text", "line", "place", "message"), ONE_PROBLEM, ids=[f"{row[2]}-{index}" for index, row in enumerate(ONE_PROBLEM)]
 )
-def test_one_problem(text: str, line: int, place: str, message: str) -> None:
+def test_H14_one_problem(text: str, line: int, place: str, message: str) -> None:
     if text == "posts: {dir: p}":
         assert problems(text) == [(0, place, message), (0, "site.url", f"missing; {URL} such as https://blog.example.org/")]
     elif not message:
@@ -166,7 +166,7 @@ def test_one_problem(text: str, line: int, place: str, message: str) -> None:
         assert only_problem(text) == (line, place, message)
 
 
-def test_everything_is_told_at_once_in_the_order_of_the_file() -> None:
+def test_H14_everything_is_told_at_once_in_the_order_of_the_file() -> None:
     found = problems(
         """\
         site:
@@ -208,7 +208,7 @@ def test_everything_is_told_at_once_in_the_order_of_the_file() -> None:
         "sources: [x, {a: 1, a: 2}]\nsources: [y]",
     ],
 )
-def test_a_repeated_key_inside_a_repeated_key(text: str) -> None:
+def test_H14_a_repeated_key_inside_a_repeated_key(text: str) -> None:
     assert sum("twice" in message for _, _, message in problems(GOOD + text)) == 2
 
 
@@ -295,7 +295,7 @@ sources:
 """
 
 
-def test_no_problem_shows_a_secret() -> None:
+def test_I16_no_problem_shows_a_secret() -> None:
     with pytest.raises(ConfigError) as caught:
         read(CANARIES, ENV="no host: CANARY")
     assert len(caught.value.problems) == 12
@@ -304,7 +304,7 @@ def test_no_problem_shows_a_secret() -> None:
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-def test_a_password_that_looks_like_yaml_is_not_shown() -> None:
+def test_I16_a_password_that_looks_like_yaml_is_not_shown() -> None:
     with pytest.raises(ConfigError) as caught:
         read(GOOD + "sources: [{name: a, url: 'https://a.example/', headers: {A: &CANARY x}}]")
     assert "CANARY" not in str(caught.value)
@@ -369,30 +369,30 @@ BROKEN_FILES = [
 
 
 @pytest.mark.parametrize(("data", "message"), BROKEN_FILES, ids=[str(row[0][:20]) for row in BROKEN_FILES])
-def test_files_that_cannot_be_read(tmp_path: Path, data: bytes, message: str) -> None:
+def test_H14_files_that_cannot_be_read(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "config.yaml"
     path.write_bytes(data)
     assert _error(path) == message
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_H14_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert _error(tmp_path / "config.yaml") == f"there is no FILE; {START}"
     assert _error(tmp_path / "absent" / "config.yaml") == f"there is no FILE; {START}"
 
 
-def test_a_folder_and_a_pipe(tmp_path: Path) -> None:
+def test_H14_a_folder_and_a_pipe(tmp_path: Path) -> None:
     assert _error(tmp_path) == "FILE is a folder; name the file in it"
     os.mkfifo(tmp_path / "pipe")
     assert _error(tmp_path / "pipe") == f"FILE is not a regular file; {START}"
 
 
-def test_a_file_in_a_file(tmp_path: Path) -> None:
+def test_H14_a_file_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     assert _error(tmp_path / "a" / "config.yaml") == f"FILE cannot be read: Not a directory; {START}"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_without_permission(tmp_path: Path) -> None:
+def test_H14_a_file_without_permission(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(GOOD)
     path.chmod(0)

@@ -293,7 +293,7 @@ def test_what_is_packed_is_what_was_meant(value: object) -> None:
         [b'["value",{"a":[]}]', b'["a",1]'],
     ],
 )
-def test_what_was_never_packed_is_refused(lines: list[bytes]) -> None:
+def test_H16_what_was_never_packed_is_refused(lines: list[bytes]) -> None:
     answer: list[Any] = []
     with pytest.raises(ValueError):
         for line in lines:
@@ -323,7 +323,7 @@ BREAKERS: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("task", "arguments", "reason"), BREAKERS.values(), ids=BREAKERS)
-def test_a_broken_child_is_named_and_replaced(tasks: str, task: str, arguments: dict[str, Any], reason: str) -> None:
+def test_H16_a_broken_child_is_named_and_replaced(tasks: str, task: str, arguments: dict[str, Any], reason: str) -> None:
     async def scene() -> None:
         async with cage() as caged:
             before = (await caged.run(f"{tasks}:echo", {}, b""))[-1]
@@ -339,7 +339,7 @@ def test_a_broken_child_is_named_and_replaced(tasks: str, task: str, arguments: 
     do(scene())
 
 
-def test_a_document_that_hangs_is_given_up(tasks: str) -> None:
+def test_H16_a_document_that_hangs_is_given_up(tasks: str) -> None:
     async def scene() -> None:
         async with cage(limits=HASTY) as caged:
             await caged.warm()
@@ -473,7 +473,7 @@ def test_runs_in_any_order_get_their_own_answers(tasks: str) -> None:
     do(scene())
 
 
-def test_broken_children_cost_only_their_own_documents(tasks: str) -> None:
+def test_H16_broken_children_cost_only_their_own_documents(tasks: str) -> None:
     async def one(caged: Cage, number: int) -> object:
         if number % 10 == 3:
             with pytest.raises(UpstreamError, match=r"crashed \(SIGKILL\)"):

@@ -162,7 +162,7 @@ SHORT = "feeds: {limit: 1}\n"
 
 
 @pytest.mark.long
-def test_a_changed_configuration_is_taken_over_and_a_broken_one_is_not(tmp_path: Path) -> None:
+def test_H14_a_changed_configuration_is_taken_over_and_a_broken_one_is_not(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     project.post("a.md", title="A", date="2026-01-02")
     project.post("b.md", title="B", date="2026-01-01")
@@ -223,7 +223,7 @@ class Stumbling(Daemon):
 
 
 @pytest.mark.long
-def test_no_job_stops_the_clock(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_H15_no_job_stops_the_clock(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         daemon = Stumbling(make_project(tmp_path).root / "config.yaml")
         async with running_here(daemon) as counts:
@@ -247,7 +247,7 @@ class SetBack(Daemon):
 
 
 @pytest.mark.long
-def test_a_clock_that_was_set_back_stops_nothing(tmp_path: Path) -> None:
+def test_D7_a_clock_that_was_set_back_stops_nothing(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_here(SetBack(make_project(tmp_path).root / "config.yaml", is_serving=False)) as counts:
             await until(lambda: counts.ticks >= 2)

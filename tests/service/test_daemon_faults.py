@@ -79,7 +79,7 @@ def test_a_publisher_that_is_killed_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_reader_that_is_killed_costs_one_fetch(tmp_path: Path) -> None:
+def test_H16_a_reader_that_is_killed_costs_one_fetch(tmp_path: Path) -> None:
     clock = Offset(tmp_path / "clock")
     with FaultOrigin() as origin:
         origin.script("/heavy", [Reply(body=items(1)), Reply(body=flood(60_000)), Reply(body=items(1, 2))])
@@ -100,7 +100,7 @@ def test_a_reader_that_is_killed_costs_one_fetch(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_full_disk_stops_nothing_that_is_served_and_heals(tmp_path: Path) -> None:
+def test_H1_a_full_disk_stops_nothing_that_is_served_and_heals(tmp_path: Path) -> None:
     clock = Offset(tmp_path / "clock")
     with FaultOrigin() as origin, mounted(tmp_path / "disk", "size=40m") as disk:
         origin.script("/up", [Reply(body=items(1)), Reply(body=items(1, 2))])
@@ -224,7 +224,7 @@ def failing(origin: FaultOrigin) -> str:
 
 
 @pytest.mark.long
-def test_what_is_told_of_itself_is_all_that_is_documented_and_no_secret(tmp_path: Path, root: Path) -> None:
+def test_I15_I16_what_is_told_of_itself_is_all_that_is_documented_and_no_secret(tmp_path: Path, root: Path) -> None:
     with FaultOrigin() as origin:
         written = failing(origin)
         project = make_project(tmp_path, written)

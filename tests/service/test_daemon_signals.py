@@ -98,7 +98,7 @@ def world_in(folder: Path) -> Iterator[World]:
 @pytest.mark.long
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc: no way to see that a process listens to signals")
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_daemon_ends_in_order_whenever_it_is_told(tmp_path: Path, seed: int) -> None:
+def test_H9_a_daemon_ends_in_order_whenever_it_is_told(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     with world_in(tmp_path) as world:
         for _ in range(ROUNDS):

@@ -154,7 +154,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_an_unsound_request_is_refused_and_the_connection_closed(server, name, caplog):
+def test_I10_an_unsound_request_is_refused_and_the_connection_closed(server, name, caplog):
     data, status = REFUSED[name]
     before = server.counts.refused[status]
     with server.connect() as client:
@@ -240,7 +240,7 @@ def test_who_sends_a_long_body_still_gets_the_answer(server):
         assert client.is_over()
 
 
-def test_who_never_stops_sending_is_cut_off(server):
+def test_I10_who_never_stops_sending_is_cut_off(server):
     with server.connect() as client, pytest.raises(OSError, match=r"reset|pipe"):
         client.send(request("/", "Host: b") + b"x" * 1000)
         for _ in range(10_000):
@@ -256,7 +256,7 @@ def test_requests_sent_ahead_are_answered_in_order(server):
         sender.join()
 
 
-def test_a_bad_request_sent_ahead_is_refused_in_its_turn(server):
+def test_I10_a_bad_request_sent_ahead_is_refused_in_its_turn(server):
     for bad, status in (REFUSED["bare LF"], REFUSED["two lengths"], REFUSED["101 fields"], REFUSED["no HTTP"]):
         with server.connect() as client:
             client.send(request("/1") + request("/2") + bad)

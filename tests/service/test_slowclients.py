@@ -67,7 +67,7 @@ def test_a_client_that_is_gone_leaves_nothing(loop):
 # Time
 
 
-def test_a_connection_that_says_nothing_is_closed_without_a_word(impatient):
+def test_I9_a_connection_that_says_nothing_is_closed_without_a_word(impatient):
     began = time.monotonic()
     with impatient.connect() as client:
         assert client.is_over()
@@ -76,7 +76,7 @@ def test_a_connection_that_says_nothing_is_closed_without_a_word(impatient):
 
 
 @pytest.mark.parametrize("earlier", [0, 1])
-def test_a_head_that_drips_is_given_up(impatient, earlier):
+def test_I9_a_head_that_drips_is_given_up(impatient, earlier):
     began = time.monotonic()
     with impatient.connect() as client:
         for _ in range(earlier):
@@ -131,7 +131,7 @@ def ask_often(server, count: int) -> list[float]:
     return times
 
 
-def test_five_hundred_clients_that_drip_hinder_nobody(loop):
+def test_I9_five_hundred_clients_that_drip_hinder_nobody(loop):
     with serving(loop=loop, head_seconds=0.7) as server:
         drips = [server.connect() for _ in range(500)]
         stop = threading.Event()
@@ -156,7 +156,7 @@ def test_five_hundred_clients_that_drip_hinder_nobody(loop):
         server.wait_for(lambda counts: counts.open == 0)
 
 
-def test_five_hundred_idle_clients_hinder_nobody(loop):
+def test_I9_five_hundred_idle_clients_hinder_nobody(loop):
     with serving(loop=loop, keep_alive=0.5) as server:
         idle = [server.connect() for _ in range(500)]
         for client in idle:
@@ -173,7 +173,7 @@ def test_five_hundred_idle_clients_hinder_nobody(loop):
 
 
 @pytest.mark.parametrize("app", ["whole", "parts"])
-def test_an_answer_that_is_not_taken_is_given_up(strict, app):
+def test_I9_an_answer_that_is_not_taken_is_given_up(strict, app):
     with strict.connect(window=4096) as client:
         client.send(request(f"/{app}?1048576"))
         began = time.monotonic()
@@ -183,7 +183,7 @@ def test_an_answer_that_is_not_taken_is_given_up(strict, app):
 
 
 @pytest.mark.parametrize(("app", "ending"), [("whole", "close"), ("parts", "keep-alive")])
-def test_an_answer_that_is_taken_slowly_is_given_whole(loop, app, ending):
+def test_I9_an_answer_that_is_taken_slowly_is_given_whole(loop, app, ending):
     with (
         serving(loop=loop, send_buffer=4096, keep_alive=0.1, linger_seconds=0.1) as server,
         server.connect(window=4096) as client,
@@ -199,7 +199,7 @@ def test_an_answer_that_is_taken_slowly_is_given_whole(loop, app, ending):
         assert server.counts.stalls == 0
 
 
-def test_an_answer_that_is_taken_too_slowly_is_given_up(strict):
+def test_I9_an_answer_that_is_taken_too_slowly_is_given_up(strict):
     with strict.connect(window=4096) as client:
         client.send(request("/whole?1048576"))
         with contextlib.suppress(ConnectionResetError):
@@ -211,7 +211,7 @@ def test_an_answer_that_is_taken_too_slowly_is_given_up(strict):
 # Too many
 
 
-def test_the_connection_that_has_waited_longest_makes_room(loop):
+def test_I9_the_connection_that_has_waited_longest_makes_room(loop):
     with serving(loop=loop, max_connections=3) as server:
         silent, begun, idle = (server.connect() for _ in range(3))
         begun.send(request()[:10])
@@ -252,7 +252,7 @@ def test_when_all_are_being_answered_one_more_is_refused(loop):
         assert server.ask(request()).body == b"at last"
 
 
-def test_a_flood_of_connections_leaves_the_newest(loop):
+def test_I9_a_flood_of_connections_leaves_the_newest(loop):
     with serving(loop=loop, max_connections=20) as server:
         for _ in range(400):
             server.connect()
@@ -282,7 +282,7 @@ asyncio.Runner(loop_factory=LOOPS[sys.argv[1]]).run(main())
 """
 
 
-def test_more_clients_than_descriptors_do_not_make_it_spin(loop, tmp_path):
+def test_H5_more_clients_than_descriptors_do_not_make_it_spin(loop, tmp_path):
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with (
         (tmp_path / "log").open("w+") as log,
