@@ -301,7 +301,7 @@ def test_D3_D5_D7_H12_every_article_has_one_post_whatever_happens() -> None:
 
 @pytest.mark.long
 def test_D3_D5_D7_H12_every_article_has_one_post_whatever_happens_for_long() -> None:
-    play(SyncMachine, examples=15, steps=25)
+    play(SyncMachine, examples=8, steps=25)
 
 
 def test_a_double_is_noticed() -> None:

@@ -14,7 +14,7 @@ import pytest
 from crashworld import SCENES, crashes, errors, scene
 
 #: One of so many points is tried: in the ordinary run, and of the errors in the long one.
-CRASH_STRIDE, ERROR_STRIDE, LONG_ERROR_STRIDE = 17, 43, 3
+CRASH_STRIDE, ERROR_STRIDE, LONG_ERROR_STRIDE = 17, 43, 11
 
 logger = logging.getLogger(__name__)
 

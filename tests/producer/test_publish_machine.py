@@ -264,7 +264,7 @@ def test_D9_G8_G9_feeds_are_those_of_a_full_publish_whatever_was_done() -> None:
 
 @pytest.mark.long
 def test_D9_G8_G9_feeds_are_those_of_a_full_publish_whatever_was_done_for_long() -> None:
-    play(examples=30, steps=30)
+    play(examples=12, steps=30)
 
 
 def test_a_feed_that_lacks_a_post_is_noticed() -> None:
