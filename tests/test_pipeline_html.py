@@ -26,6 +26,8 @@ from service.pageclient import assert_harmless, index_of, with_pages
 from sites import Project, make_post
 from syncing import Synced, synced
 
+pytestmark = pytest.mark.long
+
 ATOM = "{http://www.w3.org/2005/Atom}"
 ENCODED = "{http://purl.org/rss/1.0/modules/content/}encoded"
 WEB = re.compile(r"https?://[^\s<>\"]+")

@@ -8,10 +8,13 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sites import NOW, Project, changed
+
+pytestmark = pytest.mark.long
 
 PATHS = ["a.md", "b.md", "x/a.md", "x/c.md", "2026-01-03-dated.md", "h.html"]
 CATEGORIES = [None, "[A]", "[A, B]", "[[A, B], [C]]", "[a]", "['A/B']", "[C, B]"]
