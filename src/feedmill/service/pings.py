@@ -58,7 +58,7 @@ class Pings:
             turn = await send_due(config, now=lambda: self._now().timestamp())
         except StorageError as exc:
             self._say_once(f"the hubs cannot be told of changes now: {exc}")
-        except Exception:
+        except Exception:  # the border: it is recorded, and the next look begins anew
             logger.exception("telling the hubs: an error in feedmill itself")
         else:
             self._say_once("")

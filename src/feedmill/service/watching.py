@@ -137,7 +137,7 @@ class Watch:
                 self._stop.wait(self._times.quiet)
                 if breaks > _PATIENCE:
                     self._poll(f"notification breaks again and again: {exc}")
-            except Exception:
+            except Exception:  # the border of this thread: it is recorded, and watching begins anew
                 logger.exception("watching %s failed; it begins anew", self._posts)
                 self._stop.wait(self._times.poll)
         self._in_loop(self._ended.set)
