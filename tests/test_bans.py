@@ -284,6 +284,7 @@ BANS = {
         allowed={
             "consumer/fetch.py": "the client that every request of the consumer leaves through",
             "consumer/connections.py": "its connections, made behind the guard",
+            "names.py": "names of hosts: the interface of a resolver",
             "consumer/lookup.py": "its names: the interface of a resolver",
             "consumer/surroundings.py": "its names: the type of a resolver",
             "consumer/complaints.py": "names its errors and asks nobody",

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from faultorigin import FaultOrigin, Received, Reply
-from feedmill import __version__
-from feedmill.consumer.fetch import PROJECT_URL, Client, Limits, Request, shown_url
+from feedmill import PROJECT_URL, __version__
+from feedmill.consumer.fetch import Client, Limits, Request, shown_url
 from feedmill.consumer.hosts import HostGate
 from feedmill.consumer.targets import UnfitAddressError, read_target
 from feedmill.model import Fetched, FetchOutcome, Validators

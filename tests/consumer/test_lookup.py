@@ -11,7 +11,8 @@ from datetime import timedelta
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from feedmill.consumer.guard import Guard
-from feedmill.consumer.lookup import GuardedResolver, SystemResolver
+from feedmill.consumer.lookup import GuardedResolver
+from feedmill.names import SystemResolver
 
 
 def test_the_system_knows_localhost():
@@ -25,7 +26,7 @@ def test_a_lookup_that_hangs_keeps_no_process_from_ending():
     """A dead name server answers after a minute; the interpreter waits for every thread that is no daemon."""
     program = """
 import asyncio, socket, time
-from feedmill.consumer.lookup import SystemResolver
+from feedmill.names import SystemResolver
 socket.getaddrinfo = lambda *_, **__: time.sleep(60)
 
 async def main():

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from feedmill.consumer.journey import PROJECT_URL
+from feedmill import PROJECT_URL
 from feedmill.model import Enclosure
 from feedmill.producer.audit_json import audit_json
 from feedmill.producer.entry import Category, Entry
 from feedmill.producer.formats import JSON
 from feedmill.producer.head import FeedHead, History
-from feedmill.producer.jsonfeed import ABOUT, render_entries, render_feed
+from feedmill.producer.jsonfeed import render_entries, render_feed
 from feedmill.producer.outcome import made_by_us
 from feedmill.producer.site import Source
 
@@ -178,7 +178,7 @@ def test_the_head_of_a_feed() -> None:
     assert (found["description"], found["next_url"]) == ("副题", f"{FEEDS}feed-2.json")
     assert found["hubs"] == [{"type": "WebSub", "url": "https://hub.example.org/"}, {"type": "WebSub", "url": "https://other.example.org/"}]
     assert found["items"] == []
-    assert ABOUT == PROJECT_URL
+    assert found["_feedmill"]["about"] == PROJECT_URL
 
 
 @pytest.mark.parametrize(

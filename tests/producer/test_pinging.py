@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from faultorigin import FaultOrigin, Reply
-from feedmill.consumer import journey
+from feedmill import USER_AGENT
 from feedmill.errors import StorageError
-from feedmill.producer import hubs, pingwire
+from feedmill.producer import hubs
 from feedmill.producer.hubs import Answer, Verdict
 from feedmill.producer.pinging import PingLimits, Turn, send_due
 from feedmill.producer.pingqueue import PingQueue
@@ -105,9 +105,8 @@ def test_what_a_ping_looks_like(make_site: Callable[..., Site]) -> None:
         (heard,) = hub.pings
         assert heard.form == {"hub.mode": "publish", "hub.url": TOPIC, "hub.topic": TOPIC}
         assert heard.headers["content-type"] == "application/x-www-form-urlencoded"
-        assert heard.headers["user-agent"] == journey.USER_AGENT
+        assert heard.headers["user-agent"] == USER_AGENT
         assert "cookie" not in heard.headers
-        assert pingwire.PROJECT_URL == journey.PROJECT_URL
 
 
 def test_every_hub_is_told_of_every_feed(make_site: Callable[..., Site]) -> None:

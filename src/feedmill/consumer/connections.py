@@ -22,8 +22,9 @@ from aiohttp.streams import StreamReader
 
 from feedmill.consumer.complaints import DroppedError
 from feedmill.consumer.guard import Guard, RefusedAddressError
-from feedmill.consumer.lookup import GuardedResolver, SystemResolver
+from feedmill.consumer.lookup import GuardedResolver
 from feedmill.consumer.targets import Target, read_target
+from feedmill.names import SystemResolver
 
 # What an answer's head may take. An ETag of 100 kB exists and must not keep a feed from being read; 100 MB of fields must.
 _MAX_STATUS_LINE = 8190

@@ -34,11 +34,11 @@ from feedmill.consumer.decompress import CodingError, decoder_for
 from feedmill.consumer.freshness import retry_after
 from feedmill.consumer.guard import Guard, RefusedAddressError, port_refusal
 from feedmill.consumer.hosts import HeldHostError, HostGate
-from feedmill.consumer.journey import DEFAULT_ACCEPT, PROJECT_URL, USER_AGENT, Journey, Limits, Request
+from feedmill.consumer.journey import DEFAULT_ACCEPT, Journey, Limits, Request
 from feedmill.consumer.targets import Target, UnfitAddressError, is_below, next_target, read_target, shown_place, shown_url
 from feedmill.model import Failed, Fetched, FetchOutcome, NotModified
 
-__all__ = ["DEFAULT_ACCEPT", "PROJECT_URL", "USER_AGENT", "Client", "Limits", "Request", "shown_url"]
+__all__ = ["DEFAULT_ACCEPT", "Client", "Limits", "Request", "shown_url"]
 
 logger = logging.getLogger(__name__)
 

@@ -11,14 +11,12 @@ from typing import Literal
 
 from multidict import CIMultiDict
 
-from feedmill import __version__
+from feedmill import USER_AGENT
 from feedmill.consumer.answers import PERMANENT_REDIRECTS, conditions
 from feedmill.consumer.targets import Target, UnfitAddressError, read_target
 from feedmill.model import Validators
 
 #: Where a publisher who finds this client in a log reads what it is.
-PROJECT_URL = "https://github.com/feedmill/feedmill"
-USER_AGENT = f"feedmill/{__version__} (+{PROJECT_URL})"
 DEFAULT_ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.9, "
     "application/json;q=0.8, */*;q=0.1"

@@ -16,6 +16,7 @@ from feedmill.producer.audit_text import (
     brief,
     fault_in_address,
     fault_in_date,
+    fault_in_direction,
     fault_in_id,
     fault_in_language,
     faults_in_line,
@@ -39,8 +40,6 @@ _AT_MOST_ONCE = {
     "entry": frozenset({"published", "summary", "content", "rights", "source"}),
 }
 _TEXT_RULES = {"title": 19, "subtitle": 19, "rights": 19, "summary": 33}
-_RIGHT_TO_LEFT = frozenset(["ar", "ckb", "dv", "fa", "he", "iw", "ks", "ps", "sd", "syr", "ug", "ur", "yi"])
-_DIRECTION = re.compile(r"\sdir\s*=", re.IGNORECASE)
 
 
 def local_name(element: etree._Element) -> str:
@@ -264,6 +263,5 @@ def findings_in_markup(content: etree._Element, *, language: str) -> Iterator[Fi
     text = content.text or ""
     for offset, fault in faults_in_html(text):
         yield line + offset, fault
-    language = content.get(f"{XML}lang", language).lower()
-    if language.split("-")[0] in _RIGHT_TO_LEFT and "latn" not in language and not _DIRECTION.search(text):
-        yield line, Fault(32, f"the content is in {brief(language)}, which runs from right to left: wrap it in an element with `dir`")
+    if backwards := fault_in_direction(text, language=content.get(f"{XML}lang", language)):
+        yield line, backwards

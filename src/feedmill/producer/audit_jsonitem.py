@@ -16,6 +16,7 @@ from feedmill.producer.audit_text import (
     brief,
     fault_in_address,
     fault_in_date,
+    fault_in_direction,
     fault_in_id,
     fault_in_language,
     faults_in_line,
@@ -27,8 +28,6 @@ Shape = dict[str, Any]
 
 _EXTENSION = re.compile(r"_[A-Za-z][^.]*+")
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
-_DIRECTION = re.compile(r"\sdir\s*=", re.IGNORECASE)
-_RIGHT_TO_LEFT = frozenset(["ar", "ckb", "dv", "fa", "he", "iw", "ks", "ps", "sd", "syr", "ug", "ur", "yi"])
 
 _NUMBER = (int, float)
 _ITEM: Shape = {"authors": list, "tags": list, "attachments": list} | dict.fromkeys(
@@ -105,9 +104,8 @@ def _faults_in_content(item: JsonObject, *, language: str) -> Iterator[Fault]:
     if html.strip() and summary.strip() and " ".join(summary.split()) in {html.strip(), plain_text(html)}:
         yield Fault(33, "the summary repeats the whole content: leave it out")
     yield from (fault for _, fault in faults_in_html(html))
-    tag = language.lower()
-    if html.strip() and tag.split("-")[0] in _RIGHT_TO_LEFT and "latn" not in tag and not _DIRECTION.search(html):
-        yield Fault(32, f"the content is in {brief(language)}, which runs from right to left: wrap it in an element with `dir`")
+    if fault := fault_in_direction(html, language=language):
+        yield fault
 
 
 def _faults_in_provenance(extension: JsonObject) -> Iterator[Fault]:

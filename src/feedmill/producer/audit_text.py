@@ -57,6 +57,8 @@ _MARKUP = re.compile(rf"</(?:{_ELEMENTS})\s*>|<(?:{_ELEMENTS})\s+[a-z-]+\s*=|<(?
 _CUT = re.compile(
     rf"<(?:{_ELEMENTS})\s+[a-z-]+\s*=[^<>]*$|<[a-z][^<>]*>.*</[a-z]*$|&(?:amp|lt|gt|quot|apos|nbsp|#x?[\da-f]*)$", re.IGNORECASE | re.DOTALL
 )
+_RIGHT_TO_LEFT = frozenset(["ar", "ckb", "dv", "fa", "he", "iw", "ks", "ps", "sd", "syr", "ug", "ur", "yi"])
+_DIRECTION = re.compile(r"\sdir\s*=", re.IGNORECASE)
 _JOINER = "\u200d"
 
 
@@ -133,6 +135,14 @@ def fault_in_language(tag: str) -> Fault | None:
     if _LANGUAGE.fullmatch(tag):
         return None
     return Fault(23, f"`{brief(tag)}` is no language tag such as zh-CN (BCP 47; a hyphen, no underscore)")
+
+
+def fault_in_direction(html: str, *, language: str) -> Fault | None:
+    """Judge whether HTML in a language that runs from right to left says so: many readers drop the document's language."""
+    tag = language.lower()
+    if not html.strip() or tag.split("-")[0] not in _RIGHT_TO_LEFT or "latn" in tag or _DIRECTION.search(html):
+        return None
+    return Fault(32, f"the content is in {brief(language)}, which runs from right to left: wrap it in an element with `dir`")
 
 
 def faults_in_line(text: str, *, name: str, rule: int) -> list[Fault]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from json import JSONEncoder
 from typing import Any
 
+from feedmill import PROJECT_URL
 from feedmill.model import Enclosure
 from feedmill.producer.entry import Entry
 from feedmill.producer.head import FeedHead
@@ -18,7 +19,6 @@ from feedmill.text import clean_text
 
 VERSION = "https://jsonfeed.org/version/1.1"
 #: Where a person who finds the extension in a feed reads what it is.
-ABOUT = "https://github.com/feedmill/feedmill"
 
 _encode = JSONEncoder(ensure_ascii=False).encode
 # How json writes the controls below U+0020 that no feed may have; `\t` and `\n` may stand, and an escaped backslash before one of
@@ -120,7 +120,7 @@ def _top(head: FeedHead) -> Iterator[_Member]:
     yield "authors", [{"name": head.author}]
     if head.hubs:
         yield "hubs", [{"type": "WebSub", "url": hub} for hub in head.hubs]
-    yield "_feedmill", {"about": ABOUT, "generator": GENERATOR, "id": head.id, "updated": head.updated.isoformat(), **_place(head)}
+    yield "_feedmill", {"about": PROJECT_URL, "generator": GENERATOR, "id": head.id, "updated": head.updated.isoformat(), **_place(head)}
 
 
 def _place(head: FeedHead) -> dict[str, Any]:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import socket
-import threading
 from collections.abc import Callable
 from urllib.parse import urlencode
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from feedmill import __version__
+from feedmill import USER_AGENT
+from feedmill.names import SystemResolver
 from feedmill.producer.hubs import Answer, Ping, Verdict, judge
 from feedmill.urls import encode_url
 
-#: Where the people of a hub read what this client is; the same as the consumer says to its hosts.
-PROJECT_URL = "https://github.com/feedmill/feedmill"
-USER_AGENT = f"feedmill/{__version__} (+{PROJECT_URL})"
+#: Names of hubs that are looked up at once; one that hangs takes a place for half a minute.
+_LOOKUPS = 32
 
 #: All that aiohttp and what lies below it raise for something that the other side did.
 _TROUBLE = (aiohttp.ClientError, HttpProcessingError, OSError, EOFError, ValueError, RuntimeError)
@@ -33,7 +29,7 @@ def open_session(*, patience: float) -> aiohttp.ClientSession:
     A connection for every ping: a kept one may be stale, and a POST is not sent twice.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(resolver=_Names(), force_close=True, limit=0),
+        connector=aiohttp.TCPConnector(resolver=SystemResolver(threads=_LOOKUPS), force_close=True, limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         auto_decompress=False,
@@ -91,45 +87,3 @@ def _system_reason(exc: OSError) -> str:
     if isinstance(exc, socket.gaierror):
         return "its name cannot be looked up"
     return os.strerror(exc.errno) if exc.errno is not None and exc.errno > 0 else "it failed"
-
-
-class _Names(AbstractResolver):
-    """The system's name lookup in daemon threads: one that hangs (half a minute and more) must not keep a process from ending.
-
-    The threads of the loop would: the interpreter waits for them.
-    """
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        """Return the addresses of `host`. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[str]] = loop.create_future()
-
-        def settle(found: list[str], failure: OSError | None) -> None:
-            if future.done():
-                return
-            if failure is not None:
-                future.set_exception(failure)
-            else:
-                future.set_result(found)
-
-        def work() -> None:
-            found, failure = [], None
-            try:
-                found = [str(place[0]) for *_, place in socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)]
-            except OSError as exc:
-                failure = exc
-            except ValueError:
-                failure = OSError("that is no name of a host")
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(settle, found, failure)
-
-        threading.Thread(target=work, name="feedmill-hub-lookup", daemon=True).start()
-        return [_result(host, address, port) for address in dict.fromkeys(await future)]
-
-    async def close(self) -> None:
-        """Nothing is held open; a lookup that hangs is not waited for."""
-
-
-def _result(host: str, address: str, port: int) -> ResolveResult:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return ResolveResult(hostname=host, host=address, port=port, family=family, proto=socket.IPPROTO_TCP, flags=socket.AI_NUMERICHOST)
