@@ -211,11 +211,8 @@ def test_helpers_killed_from_outside_lose_nothing(tasks: str, others: set[int], 
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
 
 
-def test_helpers_that_cannot_be_started_are_done_without(
-    tasks: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
-    with Crew(3) as crew:
+def test_helpers_that_cannot_be_started_are_done_without(tasks: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Crew(3, python=str(tmp_path / "no-python")) as crew:
         assert len(flat(crew.run(f"{tasks}:squares", {}, ITEMS))) == len(ITEMS)
     assert "cannot be started" in caplog.text
 

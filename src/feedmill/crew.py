@@ -50,10 +50,10 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def command_of(module: str, *arguments: str) -> list[str]:
-    """Return the command line that runs `module` of feedmill in a Python like this one."""
+def command_of(module: str, *arguments: str, python: str = sys.executable) -> list[str]:
+    """Return the command line that runs `module` of feedmill in `python`, which is to be one like this."""
     # -P: what stands in the current folder (a queue.py of the user's) is not imported in place of the library's.
-    return [sys.executable, "-P", "-m", module, *arguments]
+    return [python, "-P", "-m", module, *arguments]
 
 
 def import_path() -> str:
@@ -74,9 +74,9 @@ def become_helper() -> BinaryIO:
 class _Helper:
     """One helper process and the pipes to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, python: str) -> None:
         environment = os.environ | {"PYTHONPATH": import_path()}
-        command = command_of("feedmill.crew", *_PRELOADED)
+        command = command_of("feedmill.crew", *_PRELOADED, python=python)
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603
 
     def call(self, request: bytes) -> list[Any]:
@@ -100,8 +100,9 @@ class _Helper:
 class Crew:
     """A context in which lists of work are done on all cores; helpers start at the first long list and serve all later ones."""
 
-    def __init__(self, size: int | None = None) -> None:
-        """`size`: processes in all, this one included; None takes as many as this process may use cores."""
+    def __init__(self, size: int | None = None, *, python: str = sys.executable) -> None:
+        """`size`: processes in all, this one included; None takes as many as this process may use cores. `python` runs the helpers."""
+        self._python = python
         self._size = min(size or cores(), 1 + MAX_HELPERS)
         self._helpers: list[_Helper] = []
 
@@ -119,7 +120,7 @@ class Crew:
             return
         try:
             for _ in range(self._size - 1):
-                self._helpers.append(_Helper())
+                self._helpers.append(_Helper(self._python))
         except OSError as exc:
             logger.warning("a helper process cannot be started (%s); its work is done here", exc)
 

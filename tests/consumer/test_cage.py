@@ -447,11 +447,9 @@ def test_a_module_that_cannot_be_loaded_says_so(tasks: str, capfd: pytest.Captur
     assert "no_such_module" in capfd.readouterr().err
 
 
-def test_a_python_that_is_not_there_says_so(tasks: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
-
+def test_a_python_that_is_not_there_says_so(tasks: str, tmp_path: Path) -> None:
     async def scene() -> None:
-        async with cage() as caged:
+        async with Cage(1, LIMITS, preload=(), python=str(tmp_path / "no-python")) as caged:
             with pytest.raises(UpstreamError, match="could not be started"):
                 await caged.run(f"{tasks}:echo", {}, b"")
 

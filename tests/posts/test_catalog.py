@@ -15,7 +15,6 @@ from feedmill.errors import StorageError
 from feedmill.model import Problem
 from feedmill.posts.catalog import DRAFT, DUPLICATE, PUBLISHED, REFUSED, Catalog, Row
 from feedmill.posts.store import Stamp
-from feedmill.state import database
 from feedmill.state.database import Unreadable
 
 STAMP = Stamp(1_780_000_000_123_456_789, 1_780_000_000_123_456_790, 42)
@@ -208,9 +207,8 @@ def test_a_rollback_forgets_the_run_and_may_come_at_any_time(catalog: Catalog) -
     assert catalog.stamps() == {}
 
 
-def test_a_second_run_at_the_same_time_is_a_storage_error(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.05)
-    other = Catalog(catalog.path)
+def test_a_second_run_at_the_same_time_is_a_storage_error(catalog: Catalog) -> None:
+    other = Catalog(catalog.path, patience=0.05)
     with pytest.raises(StorageError, match="other running feedmill processes"):
         other.begin()
     other.close()

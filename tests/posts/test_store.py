@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -283,12 +282,10 @@ def test_what_has_become_something_else_is_refused_without_waiting(posts: Path, 
     ],
     ids=["now", "5 ms ago", "a tick ago", "long ago", "just in the future", "far in the future"],
 )
-def test_the_wait_for_a_tick_is_no_longer_than_the_tick(monkeypatch: pytest.MonkeyPatch, age_ns: int, expected: list[float]) -> None:
+def test_the_wait_for_a_tick_is_no_longer_than_the_tick(age_ns: int, expected: list[float]) -> None:
     now = 1_780_000_000_000_000_000
     waits: list[float] = []
-    monkeypatch.setattr(time, "time_ns", lambda: now)
-    monkeypatch.setattr(time, "sleep", waits.append)
-    wait_for_tick(now - age_ns)
+    wait_for_tick(now - age_ns, now_ns=lambda: now, sleep=waits.append)
     assert waits == pytest.approx(expected)
 
 

@@ -291,9 +291,8 @@ def held(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @pytest.mark.usefixtures("held")
-def test_a_lock_of_another_process_is_a_storage_error_and_not_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.05)
-    with closing(open_or_rebuild(path, STEPS[:1])) as connection:
+def test_a_lock_of_another_process_is_a_storage_error_and_not_damage(path: Path) -> None:
+    with closing(open_or_rebuild(path, STEPS[:1], patience=0.05)) as connection:
         assert count(connection) == ROWS
         with pytest.raises(StorageError, match="database is locked; check"):
             connection.execute("BEGIN IMMEDIATE")

@@ -195,9 +195,8 @@ def test_the_database_remembers_what_the_plain_one_does(
 # the database alone
 
 
-def test_a_commit_while_another_process_writes_is_an_error_that_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.05)
-    memory = DatabaseMemory(tmp_path / "state.db")
+def test_a_commit_while_another_process_writes_is_an_error_that_loses_nothing(tmp_path: Path) -> None:
+    memory = DatabaseMemory(tmp_path / "state.db", patience=0.05)
     other = database.open_database(tmp_path / "state.db", MIGRATIONS)
     other.execute("BEGIN IMMEDIATE")
     memory.note("feed", "a", "1")

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -167,9 +168,18 @@ class Cage:
     """A context in which tasks run in child processes under limits. Children start at the first run and serve all later ones."""
 
     def __init__(
-        self, size: int | None = None, limits: CageLimits = CageLimits(), preload: Sequence[str] = ("feedmill.consumer.reading",)
+        self,
+        size: int | None = None,
+        limits: CageLimits = CageLimits(),
+        *,
+        preload: Sequence[str] = ("feedmill.consumer.reading",),
+        python: str = sys.executable,
     ) -> None:
-        """`size`: children at most; None takes one for every core, at most four. `preload`: modules they load before they are ready."""
+        """`size`: children at most; None takes one for every core, at most four. `preload`: modules they load before they are ready.
+
+        `python` runs the children.
+        """
+        self._python = python
         self._size = size or min(cores(), MAX_CHILDREN)
         self._limits = limits
         self._preload = tuple(preload)
@@ -283,7 +293,7 @@ class Cage:
 
     async def _start(self) -> _Child:
         limits = {"cpu": self._limits.cpu.total_seconds(), "memory": self._limits.memory, "niceness": self._limits.niceness}
-        command = command_of("feedmill.consumer.caged", json.dumps(limits), *self._preload)
+        command = command_of("feedmill.consumer.caged", json.dumps(limits), *self._preload, python=self._python)
         self._starting += 1
         try:
             process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=_environment(), limit=_PIECE)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from feedmill.model import Problem
 from feedmill.posts.store import Stamp
-from feedmill.state.database import Unreadable, open_or_rebuild, reading
+from feedmill.state.database import BUSY_TIMEOUT, Unreadable, open_or_rebuild, reading
 
 #: A post's place in the site: `published` stands in feeds (from its date on), the others do not.
 PUBLISHED, DRAFT, REFUSED, DUPLICATE = "published", "draft", "refused", "duplicate"
@@ -106,10 +106,10 @@ _ROW = """
 class Catalog:
     """The catalog's file; all changes of a run are one transaction (`begin` … `commit`)."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create it; a damaged one is moved aside and rebuilt. Raises StorageError."""
+    def __init__(self, path: Path, *, patience: float = BUSY_TIMEOUT) -> None:
+        """Open or create it; a damaged one is moved aside and rebuilt. `patience`: seconds to wait for another run. Raises StorageError."""
         self.path = path
-        self.connection = open_or_rebuild(path, MIGRATIONS)
+        self.connection = open_or_rebuild(path, MIGRATIONS, patience=patience)
 
     def close(self) -> None:
         """Undo what was not committed and let go of the file."""

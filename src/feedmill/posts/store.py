@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -142,11 +142,11 @@ def _problem(path: str, rule: str, message: str) -> Problem:
     return Problem(path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), 0, rule, message)
 
 
-def wait_for_tick(newest_ns: int) -> None:
+def wait_for_tick(newest_ns: int, *, now_ns: Callable[[], int] = time.time_ns, sleep: Callable[[float], object] = time.sleep) -> None:
     """Wait until the clock has left the tick of `newest_ns`, so that a later write to a file read now shows in its stamp."""
-    remaining = newest_ns + CLOCK_TICK_NS - time.time_ns()
+    remaining = newest_ns + CLOCK_TICK_NS - now_ns()
     if 0 < remaining <= CLOCK_TICK_NS:
-        time.sleep(remaining / 1e9)
+        sleep(remaining / 1e9)
 
 
 def read_post(folder: str, path: str, *, limit: int) -> bytes:

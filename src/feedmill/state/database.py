@@ -35,15 +35,16 @@ class Unreadable(Exception):
         self.reason = reason
 
 
-def open_database(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+def open_database(path: Path, migrations: Sequence[str], *, patience: float = BUSY_TIMEOUT) -> sqlite3.Connection:
     """Open (or create) the database at `path` with every script of `migrations` applied, each in one transaction.
 
+    `patience`: seconds for which a statement waits for another process's transaction.
     `user_version` counts the scripts applied. Raises Unreadable for damage and for a newer schema, StorageError for the rest.
     """
     make_durable_folder(path.parent)
     _refuse_cut(path)
     try:
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, factory=_Connection)
+        connection = sqlite3.connect(path, timeout=patience, isolation_level=None, factory=_Connection)
     except sqlite3.Error as exc:
         raise StorageError(f"cannot open {path}: {exc}; give this user permission, or remove the file") from exc
     connection.path = path
@@ -158,13 +159,13 @@ def _our_error(exc: sqlite3.Error, path: Path) -> Unreadable | StorageError:
     return StorageError(f"{path}: {exc}; check free space, permissions and other running feedmill processes")
 
 
-def open_or_rebuild(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+def open_or_rebuild(path: Path, migrations: Sequence[str], *, patience: float = BUSY_TIMEOUT) -> sqlite3.Connection:
     """As `open_database`, but a file that cannot be used is moved aside, said in one line, and begun anew. Raises StorageError."""
     try:
-        return open_database(path, migrations)
+        return open_database(path, migrations, patience=patience)
     except Unreadable as exc:
         move_aside(exc)
-        return open_database(path, migrations)
+        return open_database(path, migrations, patience=patience)
 
 
 def move_aside(damage: Unreadable) -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from feedmill.state.chains import Chains
-from feedmill.state.database import open_or_rebuild, reading
+from feedmill.state.database import BUSY_TIMEOUT, open_or_rebuild, reading
 from feedmill.state.schema import MIGRATIONS
 
 
@@ -39,10 +39,11 @@ class Memory(Protocol):
 class DatabaseMemory:
     """Memory in the state database; a database that cannot be read is moved aside and begun anew."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience: float = BUSY_TIMEOUT) -> None:
+        """`patience`: seconds to wait for another process's transaction. Raises StorageError."""
         self._path = path
         self._noted: dict[tuple[str, str], str | None] = {}
-        self._connection = open_or_rebuild(path, MIGRATIONS)
+        self._connection = open_or_rebuild(path, MIGRATIONS, patience=patience)
         self._connection.execute("PRAGMA synchronous=FULL")  # what subscribers rely on survives a power cut
         #: The orders of first publication; `commit` makes them durable too.
         self.chains = Chains(self._connection, path)
