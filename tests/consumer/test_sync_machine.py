@@ -14,9 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from faultorigin import FaultOrigin, Received, Reply
 from feedmill.consumer.surroundings import Surroundings
@@ -25,6 +24,7 @@ from feedmill.consumer.syncreport import SourceReport
 from feedmill.errors import StorageError
 from feedmill.posts.format import decode
 from feedmill.posts.record import to_epoch
+from statemachines import play
 from syncing import FEED, Synced
 from upstream import LONG_TEXT, rss, rss_item
 
@@ -282,17 +282,6 @@ class SyncMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_is_torn(self) -> None:
         assert all(self.posts.values())
-
-
-def play(machine: type[SyncMachine], *, examples: int, steps: int) -> None:
-    """Run a machine so often."""
-    checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=checks, derandomize=True, database=None
-        ),
-    )
 
 
 def test_D3_D5_D7_H12_every_article_has_one_post_whatever_happens() -> None:

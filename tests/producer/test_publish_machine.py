@@ -15,12 +15,12 @@ from urllib.parse import unquote
 
 import feedparser
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from lxml import etree
 
 from sites import NOW, Project, changed
+from statemachines import play
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 FEEDS_URL = "https://news.example.org/feeds/"
@@ -247,24 +247,13 @@ def _titles(data: bytes, name: str) -> list[str]:
     return [str(entry.findtext(f"{ATOM}title" if name == "atom" else "title")) for entry in entries]
 
 
-def play(*, examples: int, steps: int) -> None:
-    """Run the machine so often."""
-    checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    run_state_machine_as_test(
-        PublishMachine,
-        settings=settings(
-            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=checks, derandomize=True, database=None
-        ),
-    )
-
-
 def test_D9_G8_G9_feeds_are_those_of_a_full_publish_whatever_was_done() -> None:
-    play(examples=6, steps=16)
+    play(PublishMachine, examples=6, steps=16)
 
 
 @pytest.mark.long
 def test_D9_G8_G9_feeds_are_those_of_a_full_publish_whatever_was_done_for_long() -> None:
-    play(examples=12, steps=30)
+    play(PublishMachine, examples=12, steps=30)
 
 
 def test_a_feed_that_lacks_a_post_is_noticed() -> None:

@@ -1,7 +1,7 @@
 """The audit of a published Atom document: every rule of docs/feed-rules.md that one document can show to be broken.
 
 A pure function for `feedmill check` and the tests. It shares no code with rendering and cleaning: a slip there cannot hide here.
-Not decidable from one document, and not judged: 2 (ids that move), 9 (RSS), 13 (equal times are allowed).
+Not decidable from one document, and not judged: 2 (ids that move), 9 (RSS's dates, see audit_rssdates), 13 (equal times are allowed).
 """
 
 from __future__ import annotations
