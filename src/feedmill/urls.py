@@ -257,6 +257,11 @@ def _is_ipv6_literal(host: str) -> bool:
     return "%" not in host
 
 
+def quote_path(path: str) -> str:
+    """Return a path with "/" between its segments as it stands in addresses; see `quote_segment`."""
+    return "/".join(map(quote_segment, path.split("/")))
+
+
 def without_userinfo(url: str) -> str:
     """Return an address without the user name and password before its host, which are a secret between two."""
     scheme, separator, rest = url.partition("://")

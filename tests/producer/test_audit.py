@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from feedmill.model import Problem
-from feedmill.producer.audit import MAX_BYTES, audit_atom
+from feedmill.producer.audit import audit_atom
+from feedmill.producer.audit_source import MAX_BYTES
 
 URL = "https://news.example.org/feeds/%E7%A7%91%E6%8A%80/atom.xml"
 NOW = datetime(2026, 7, 1, tzinfo=UTC)

@@ -33,7 +33,6 @@ SITE = Site(
     categories="nested",
     permalink="",
     content="full",
-    has_tag_feeds=True,
     embeds=("www.youtube.com",),
     sources={"weekly": Source("https://weekly.example.org/feed", "周刊", "https://weekly.example.org/feed")},
 )

@@ -248,7 +248,7 @@ def test_feedparser_reads_the_same_channel_from_rss_as_from_atom() -> None:
     assert [link.href for link in ours.links] == ["https://news.example.org/", URL, "https://hub.example.org/"]
 
 
-SITE = Site("https://news.example.org/", FEEDS, "每日新闻", "编辑部", "zh-CN", "UTC", "nested", "", "full", False, (), {})
+SITE = Site("https://news.example.org/", FEEDS, "每日新闻", "编辑部", "zh-CN", "UTC", "nested", "", "full", (), {})
 
 
 @given(

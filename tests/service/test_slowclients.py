@@ -272,7 +272,7 @@ import uvicorn
 
 async def main():
     counts = WireCounts()
-    guard_accepting(asyncio.get_running_loop(), counts)
+    guard_accepting(asyncio.get_running_loop())
     sockets = open_sockets("127.0.0.1", 0)
     print(sockets[0].getsockname()[1], flush=True)
     http = make_protocol(WireLimits(), counts)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from feedmill.model import Validators
-from feedmill.posts.enclosures import MAX_LENGTH
+from feedmill.posts.enclosures import declared_length as length_of_file
 
 #: Header fields as they came: names and values in bytes, in order, repeated ones repeated.
 RawHeaders = Iterable[tuple[bytes, bytes]]
@@ -102,8 +102,7 @@ def file_length(headers: Mapping[str, str]) -> int | None:
     Encoded content has another length, and a page (text/html) stands where the file has gone or wants a login.
     """
     coding, kind = (headers.get(name, "").partition(";")[0].strip().lower() for name in ("content-encoding", "content-type"))
-    length = declared_length(headers)
-    return length if coding in ("", "identity") and kind != "text/html" and 0 < length <= MAX_LENGTH else None
+    return length_of_file(headers.get("content-length", "")) if coding in ("", "identity") and kind != "text/html" else None
 
 
 def _single(fields: list[tuple[bytes, bytes]], name: bytes, *, fit: re.Pattern[bytes]) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from feedmill.model import Problem
 from feedmill.posts.store import Stamp
-from feedmill.state.database import BUSY_TIMEOUT, Unreadable, open_or_rebuild, reading
+from feedmill.state.database import BATCH, BUSY_TIMEOUT, Unreadable, open_or_rebuild, reading
 
 #: A post's place in the site: `published` stands in feeds (from its date on), the others do not.
 PUBLISHED, DRAFT, REFUSED, DUPLICATE = "published", "draft", "refused", "duplicate"
@@ -69,9 +69,6 @@ MIGRATIONS = (
     CREATE INDEX placements_by_position ON placements (feed, position) WHERE position IS NOT NULL;
     """,
 )
-
-#: How many values one statement takes (SQLite allows 32,766).
-BATCH = 500
 
 
 class Row(NamedTuple):

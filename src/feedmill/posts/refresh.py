@@ -9,11 +9,12 @@ from typing import Any
 
 from feedmill.crew import Crew
 from feedmill.model import Progress
-from feedmill.posts.catalog import BATCH, DRAFT, DUPLICATE, PUBLISHED, REFUSED, Catalog, Row
+from feedmill.posts.catalog import DRAFT, DUPLICATE, PUBLISHED, REFUSED, Catalog, Row
 from feedmill.posts.difference import Difference
 from feedmill.posts.ids import Claimant, Sighting, assign_ids, copy_message, id_from_guid, id_from_path, settle_claim
 from feedmill.posts.record import from_epoch
 from feedmill.posts.store import UNREAD, Stamp, wait_for_tick
+from feedmill.state.database import BATCH
 from feedmill.state.memory import Memory
 
 TASK = "feedmill.posts.indexing:index_posts"

@@ -12,11 +12,12 @@ from feedgen.util import xml_elem
 from lxml import etree
 
 from feedmill.producer.entry import Entry
+from feedmill.producer.formats import ATOM
 from feedmill.producer.head import FeedHead, History
 from feedmill.producer.outcome import GENERATOR
 from feedmill.producer.xmlfeed import XML, add_history, add_pictures, history_links, history_namespace, one_line_each, with_prolog
 
-CONTENT_TYPE = "application/atom+xml"
+CONTENT_TYPE = ATOM.content_type
 
 _ENTRY_END = b"</entry>"
 

@@ -15,6 +15,7 @@ from lxml import etree
 from feedmill.model import Problem
 from feedmill.producer.audit_elements import (
     ATOM,
+    XML,
     Finding,
     date_of,
     findings_anywhere,
@@ -27,14 +28,10 @@ from feedmill.producer.audit_elements import (
     local_name,
 )
 from feedmill.producer.audit_history import findings_in_history
-from feedmill.producer.audit_source import MAX_BYTES, findings_in_document, problems_of
+from feedmill.producer.audit_source import findings_in_document, problems_of
 from feedmill.producer.audit_text import Fault, brief
 
-__all__ = ["MAX_BYTES", "audit_atom"]
-
 CONTENT_TYPE = "application/atom+xml"
-
-_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def audit_atom(data: bytes, *, path: str, url: str = "", now: datetime | None = None) -> list[Problem]:
@@ -52,7 +49,7 @@ def _findings_in_feed(feed: etree._Element, url: str, now: datetime | None) -> I
         yield line_of(feed), Fault(15, f"the document is `{brief(str(feed.tag))}`, no Atom feed")
         return
     entries = feed.findall(f"{ATOM}entry")
-    language = feed.get(_XML_LANG, "")
+    language = feed.get(f"{XML}lang", "")
     if not language:
         yield line_of(feed), Fault(23, "the feed has no xml:lang")
     if feed.find(f"{ATOM}author") is None:

@@ -1,4 +1,4 @@
-"""What docs/feed-rules.md asks of the parts of an Atom document: texts, dates, persons, links, categories, an entry's content."""
+"""What docs/feed-rules.md asks of Atom's elements, in Atom documents and, as `atom:link` and the like, in RSS."""
 
 from __future__ import annotations
 

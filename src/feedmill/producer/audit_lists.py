@@ -14,29 +14,27 @@ from lxml import etree
 from feedmill.model import Problem
 from feedmill.producer.audit_elements import Finding, line_of
 from feedmill.producer.audit_source import findings_in_document, problems_of
-from feedmill.producer.audit_text import Fault, brief, fault_in_address
+from feedmill.producer.audit_text import WEB, Fault, brief, fault_in_address
 from feedmill.producer.formats import document_of
 from feedmill.producer.indexhtml import INDEX_HTML, is_our_index
 from feedmill.producer.opml import OPML, is_our_opml
 
-_WEB = frozenset({"http", "https"})
-
 
 class ListAudit(Protocol):
-    """Judges a list of the feeds in `folder`; `path` is its name for the problems."""
+    """Judges a list of the feeds in `folder`, which is published at `feeds_url`; `path` is its name for the problems."""
 
-    def __call__(self, data: bytes, *, path: str, folder: Path) -> list[Problem]:
+    def __call__(self, data: bytes, *, path: str, folder: Path, feeds_url: str) -> list[Problem]:
         """Return what is wrong with it, by line. A list that feedmill did not write is a person's own: nothing is wrong with that."""
 
 
-def audit_opml(data: bytes, *, path: str, folder: Path) -> list[Problem]:
+def audit_opml(data: bytes, *, path: str, folder: Path, feeds_url: str) -> list[Problem]:
     """Return what `data`, the OPML of the feeds in `folder`, breaks. Any bytes will do; nothing is raised."""
     if not is_our_opml(data):
         return []
-    return problems_of(findings_in_document(data, lambda root: _findings_in_opml(root, _newest(folder))), path=path)
+    return problems_of(findings_in_document(data, lambda root: _findings_in_opml(root, _newest(folder), feeds_url)), path=path)
 
 
-def _findings_in_opml(root: etree._Element, feeds: Mapping[str, set[str]]) -> Iterator[Finding]:
+def _findings_in_opml(root: etree._Element, feeds: Mapping[str, set[str]], feeds_url: str) -> Iterator[Finding]:
     if root.tag != "opml" or root.get("version") != "2.0" or root.find("head/title") is None or root.find("body") is None:
         yield 1, Fault(44, "no OPML 2.0 with a head, a title and a body")
         return
@@ -49,15 +47,15 @@ def _findings_in_opml(root: etree._Element, feeds: Mapping[str, set[str]]) -> It
             if not len(outline):
                 yield line, Fault(44, "an outline that is neither a feed nor a folder of some")
             continue
-        addresses.append(url)
+        addresses.append(url.removeprefix(feeds_url))
         if outline.get("type") != "rss":
             yield line, Fault(44, 'a feed without type="rss", which is what OPML calls every feed')
-        if fault := fault_in_address(url, schemes=_WEB, relative=44):
+        if fault := fault_in_address(url, schemes=WEB, relative=44):
             yield line, fault
     yield from _findings_in_addresses(addresses, feeds)
 
 
-def audit_index(data: bytes, *, path: str, folder: Path) -> list[Problem]:
+def audit_index(data: bytes, *, path: str, folder: Path, feeds_url: str) -> list[Problem]:
     """Return what `data`, the page that lists the feeds in `folder`, breaks. Any bytes will do; nothing is raised."""
     if not is_our_index(data):
         return []
@@ -77,20 +75,20 @@ def _findings_in_index(data: bytes, feeds: Mapping[str, set[str]]) -> Iterator[F
     for title, count in titles.items():
         if count > 1 or not title:
             yield 0, Fault(44, f"{count} feeds are offered to readers under the title `{brief(title)}`: nobody can tell them apart")
-    yield from _findings_in_addresses([unquote(link.get("href") or "") for link in found], feeds)
+    yield from _findings_in_addresses([link.get("href") or "" for link in found], feeds)
 
 
 def _findings_in_addresses(addresses: Iterable[str], feeds: Mapping[str, set[str]]) -> Iterator[Finding]:
-    """Judge whether every feed is named once, in one of its formats at least, and whether what is named is there."""
+    """Judge whether every feed is named, each document once, and whether what is named is there; addresses are relative to the folder."""
     paths = Counter(unquote(address) for address in addresses)
     named: set[str] = set()
     for path, count in paths.items():
         if count > 1:
             yield 0, Fault(44, f"`{brief(path)}` is listed {count} times")
-        files = [file for names in feeds.values() for file in names if path == file or path.endswith(f"/{file}")]
-        if not files:
+        folder = path.rpartition("/")[0]
+        if path not in feeds.get(folder, ()):
             yield 0, Fault(44, f"`{brief(path)}` is listed, but there is no such feed")
-        named.update(max(files, key=len).rpartition("/")[:1] if files else ())
+        named.add(folder)
     for missing in sorted(feeds.keys() - named):
         yield 0, Fault(44, f"the feeds in `{brief(missing or '.')}` are not listed")
 

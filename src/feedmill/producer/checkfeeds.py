@@ -16,7 +16,7 @@ from feedmill.producer.audit_lists import AUDITS_OF_LISTS
 from feedmill.producer.formats import document_of
 from feedmill.producer.outcome import made_by_us
 from feedmill.producer.site import Site
-from feedmill.urls import quote_segment
+from feedmill.urls import quote_path
 
 #: By the name of a format, where its audit is.
 _AUDITS = {"atom": "audit:audit_atom", "rss": "audit_rss:audit_rss", "json": "audit_json:audit_json"}
@@ -38,11 +38,11 @@ def check_feeds(config: Config, *, now: datetime) -> Iterator[Problem]:
             with storage(path, doing="read"):
                 data = path.read_bytes() if stat.S_ISREG(os.lstat(path).st_mode) else b""
             if document is None:
-                yield from AUDITS_OF_LISTS[relative](data, path=shown, folder=config.feeds_dir)
+                yield from AUDITS_OF_LISTS[relative](data, path=shown, folder=config.feeds_dir, feeds_url=site.feeds_url)
             elif not made_by_us(data):
                 yield Problem(shown, 0, "foreign", "it was not written by feedmill, and stands where a feed belongs; move it away")
             else:
-                url = site.feeds_url + "/".join(quote_segment(part) for part in relative.split("/"))
+                url = site.feeds_url + quote_path(relative)
                 yield from _audit(document[0].name)(data, path=shown, url=url, now=now)
 
 

@@ -18,15 +18,16 @@ def stage_directory(sink: FeedSink, published: Published, heads: Heads, *, confi
 
     `moved` is what memory knows. Raises StorageError.
     """
-    files = moved_files(moved, published, formats=config.feeds.formats)
-    return stage_lists(sink, list_feeds(published, heads, now=now), config=config, moved=files)
+    documents = published.documents.all()
+    files = moved_files(moved, documents, formats=config.feeds.formats)
+    return stage_lists(sink, list_feeds(published, documents, heads, now=now), config=config, moved=files)
 
 
-def list_feeds(published: Published, heads: Heads, *, now: int) -> list[Listed]:
+def list_feeds(published: Published, documents: Sequence[Document], heads: Heads, *, now: int) -> list[Listed]:
     """Return every feed that has a document at `now` (epoch seconds): the root, categories as the tree lists them, tags."""
     files: dict[int, list[tuple[str, str]]] = {}
     newest: dict[int, Document] = {}
-    for document in published.documents.all():
+    for document in documents:
         if document.digest and document.page == 0:
             files.setdefault(document.feed, []).append((document.format, document.file))
             newest[document.feed] = document
@@ -46,13 +47,13 @@ def list_feeds(published: Published, heads: Heads, *, now: int) -> list[Listed]:
     ]
 
 
-def moved_files(moved: Mapping[str, str], published: Published, *, formats: Sequence[str]) -> dict[str, str]:
+def moved_files(moved: Mapping[str, str], documents: Sequence[Document], *, formats: Sequence[str]) -> dict[str, str]:
     """Return what took the place of every document of feeds that are no more, "" where nothing did.
 
     `moved` is what memory knows: the Atom document's file stands for the whole feed, whatever it is published as.
     """
     names: dict[str, list[str]] = {}
-    for document in published.documents.all():
+    for document in documents:
         folder, _, name = document.file.rpartition("/")
         names.setdefault(folder, []).append(name)
     heads = [FORMATS[name].file for name in formats]

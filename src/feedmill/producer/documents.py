@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
-from feedmill.posts.catalog import BATCH, Catalog
-from feedmill.state.database import reading
+from feedmill.posts.catalog import Catalog
+from feedmill.state.database import BATCH, reading
 
 
 def piece_digest(data: bytes) -> str:

@@ -9,7 +9,7 @@ from feedmill.config import Config
 from feedmill.producer.categories import ROOT, FeedKey
 from feedmill.producer.formats import ATOM, FORMATS
 from feedmill.text import one_line
-from feedmill.urls import quote_segment
+from feedmill.urls import quote_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class FeedLink:
 
 def link_to(name: str, file: str, feeds_url: str) -> FeedLink:
     """Return where a file is to be had: `file` is relative to the folder of feeds, which is published at `feeds_url`."""
-    return FeedLink(name, file, feeds_url + "/".join(map(quote_segment, file.split("/"))))
+    return FeedLink(name, file, feeds_url + quote_path(file))
 
 
 @dataclass(frozen=True, slots=True)

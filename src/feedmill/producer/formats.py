@@ -55,7 +55,8 @@ RSS = Format("rss", "rss.xml", "application/rss+xml", b"", "feedmill.producer.rs
 JSON = Format("json", "feed.json", "application/feed+json", b",\n", "feedmill.producer.jsonfeed")
 #: By name.
 FORMATS = {one.name: one for one in (ATOM, RSS, JSON)}
-_ARCHIVE = re.compile(r"(atom|rss|feed)-([1-9][0-9]{0,8})(\.xml|\.json)")
+#: What `Format.archive` writes; which format it is, the rest of the name tells.
+_ARCHIVE = re.compile(r"(.+)-([1-9][0-9]{0,8})(\.[a-z]+)")
 
 
 def document_of(name: str) -> tuple[Format, int] | None:

@@ -13,7 +13,7 @@ from feedmill.producer.site import Site
 from feedmill.producer.stylesheet import stylesheet_for
 from feedmill.state.chains import Chain
 from feedmill.text import one_line
-from feedmill.urls import encode_url, quote_segment, without_userinfo
+from feedmill.urls import encode_url, quote_path, without_userinfo
 
 
 class Heads:
@@ -42,7 +42,7 @@ class Heads:
 
     def address(self, file: str) -> str:
         """Return where a file, relative to the folder of feeds, is published: absolute, ASCII."""
-        return self.site.feeds_url + "/".join(quote_segment(part) for part in file.split("/"))
+        return self.site.feeds_url + quote_path(file)
 
     def head(self, feed: Feed, document: Document, *, updated: datetime, chain: Chain | None) -> FeedHead:
         """Return what a document says of itself; `updated` is the newest of its entries', `chain` its feed's order where it has one."""

@@ -18,7 +18,6 @@ from feedmill.producer.outcome import GENERATOR
 from feedmill.text import clean_text
 
 VERSION = "https://jsonfeed.org/version/1.1"
-#: Where a person who finds the extension in a feed reads what it is.
 
 _encode = JSONEncoder(ensure_ascii=False).encode
 # How json writes the controls below U+0020 that no feed may have; `\t` and `\n` may stand, and an escaped backslash before one of

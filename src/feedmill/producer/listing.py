@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from feedmill.config import Config
@@ -12,7 +12,7 @@ from feedmill.producer.indexhtml import INDEX_HTML, index_html, is_our_index
 from feedmill.producer.opml import OPML, is_our_opml, opml
 from feedmill.producer.pageparts import Masthead
 from feedmill.producer.redirects import REDIRECTS, is_our_redirects, redirects
-from feedmill.producer.sink import FeedSink
+from feedmill.producer.sink import FeedSink, stage_ours
 from feedmill.text import one_line
 
 #: What stands at the top of the folder of feeds and lists them, in the order in which it is staged.
@@ -44,11 +44,11 @@ def stage_lists(sink: FeedSink, listed: Sequence[Listed], *, config: Config, mov
     site = Masthead.of(config)
     feeds = [_line(one, config, site.feeds_url) for one in sorted(listed, key=lambda one: (one.key.kind, one.key.path))]
     titles = {one.key: one.title for one in listed}
-    _stage(sink, OPML, opml(site, feeds, titles, owner=config.site.author_name), is_our_opml)
-    _stage(sink, INDEX_HTML, index_html(site, feeds, posts_dir=config.posts.dir), is_our_index)
+    stage_ours(sink, OPML, opml(site, feeds, titles, owner=config.site.author_name), is_our_opml)
+    stage_ours(sink, INDEX_HTML, index_html(site, feeds, posts_dir=config.posts.dir), is_our_index)
     rules = redirects(moved, feeds_url=site.feeds_url)
     if rules:
-        _stage(sink, REDIRECTS, rules, is_our_redirects)
+        stage_ours(sink, REDIRECTS, rules, is_our_redirects)
         return []
     stamp = sink.look(REDIRECTS)
     return [REDIRECTS] if stamp is not None and stamp.size > 0 and is_our_redirects(sink.read(REDIRECTS)) else []
@@ -65,12 +65,3 @@ def _line(listed: Listed, config: Config, feeds_url: str) -> FeedLine:
         entries=listed.entries,
         updated=listed.updated if listed.posts else None,
     )
-
-
-def _stage(sink: FeedSink, file: str, wanted: bytes, is_ours: Callable[[bytes], bool]) -> None:
-    stamp = sink.look(file)
-    if stamp is not None:
-        found = sink.read(file) if stamp.size > 0 else b""
-        if found == wanted or not is_ours(found):
-            return
-    sink.stage(file, (wanted,))

@@ -15,6 +15,7 @@ from pathlib import Path
 from feedmill.errors import StorageError
 from feedmill.producer.hubs import KIND, Answer, Ping, Settlement, Verdict, next_due, read_ping, select_due, settle
 from feedmill.state.database import Unreadable, open_database
+from feedmill.state.memory import UNFINISHED
 from feedmill.state.schema import MIGRATIONS
 from feedmill.urls import without_userinfo
 
@@ -112,7 +113,7 @@ def _changing(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _is_unfinished(connection: sqlite3.Connection) -> bool:
-    row = connection.execute("SELECT value FROM memory WHERE kind='run' AND key='unfinished'").fetchone()
+    row = connection.execute("SELECT value FROM memory WHERE kind=? AND key=?", UNFINISHED).fetchone()
     return row is not None and row[0] == "yes"
 
 

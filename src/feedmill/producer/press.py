@@ -18,7 +18,7 @@ from feedmill.producer.heads import Heads
 from feedmill.producer.outcome import PostsMovedError, Printed, Run, SpoiledError, made_by_us
 from feedmill.producer.published import Feed, Member, Published
 from feedmill.producer.select import feed_updated, that_fit
-from feedmill.producer.sink import FeedSink
+from feedmill.producer.sink import NOT_A_FILE, FeedSink
 from feedmill.state.chains import Chain
 
 TASK = "feedmill.producer.render:render_posts"
@@ -163,7 +163,8 @@ class Press:
 
     def _remove(self, document: Document, run: Run) -> None:
         """Have the file of a document in which nothing stands any more taken away."""
-        if self._sink.look(document.file) is not None and self._is_ours(document):
+        stamp = self._sink.look(document.file)
+        if stamp is not None and self._is_ours(document, stamp):
             run.removed.append(document.file)
         if document.page:
             self._published.documents.drop(document)
@@ -206,14 +207,12 @@ class Press:
         return stamp if self._sink.read(document.file) == b"".join(chunks) else None
 
     def _may_write(self, document: Document) -> bool:
-        return self._sink.look(document.file) is None or self._is_ours(document)
-
-    def _is_ours(self, document: Document) -> bool:
         stamp = self._sink.look(document.file)
-        if stamp is None:
-            return False
+        return stamp is None or self._is_ours(document, stamp)
+
+    def _is_ours(self, document: Document, stamp: FileStamp) -> bool:
         # In a file without a byte there is nothing of anybody's: a disk that was full left it, say.
-        return stamp == document.stamp or stamp.size == 0 or (stamp.size > 0 and made_by_us(self._sink.read(document.file)))
+        return stamp == document.stamp or stamp.size == 0 or (stamp != NOT_A_FILE and made_by_us(self._sink.read(document.file)))
 
 
 def _parted(entries: Sequence[bytes], separator: bytes) -> Sequence[bytes]:

@@ -34,7 +34,7 @@ from feedmill.producer.sink import DrySink, FolderSink
 from feedmill.producer.stylesheet import STYLESHEET, stage_stylesheet
 from feedmill.state.database import Unreadable, copy_database, move_aside
 from feedmill.state.lock import writing
-from feedmill.state.memory import DatabaseMemory
+from feedmill.state.memory import UNFINISHED, DatabaseMemory
 
 if TYPE_CHECKING:
     from feedmill.crew import Crew
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 _ATTEMPTS = 4
 #: What stands beside the feeds whatever these are; `producer.listing` has the names too, and is heavy to load.
 _FOR_EVERYBODY = (STYLESHEET, "opml.xml", "index.html")
-#: Kind and key in memory of the mark that a run is under way.
-_UNFINISHED = ("run", "unfinished")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ class _Publishing:
         self._sink = DrySink(config.feeds_dir) if request.is_dry else FolderSink(config.feeds_dir)
         stack.callback(self._sink.drop)
         self._made_with = fingerprint(config)
-        self._was_cut_short = self._memory.recall(*_UNFINISHED) == "yes"
+        self._was_cut_short = self._memory.recall(*UNFINISHED) == "yes"
         is_outdated = self._catalog.meta("made with") != self._made_with
         self._is_rebuild = request.is_full or is_outdated or self._was_cut_short
 
@@ -210,7 +208,7 @@ class _Publishing:
     def _mark_unfinished(self, answer: str) -> None:
         """Remember, durably and before anything is written, that a run is under way: one that was cut short is looked after."""
         if not self._request.is_dry:
-            self._memory.note(*_UNFINISHED, answer)
+            self._memory.note(*UNFINISHED, answer)
             self._memory.commit()
 
     def _compare(self, listing: Listing) -> Difference:

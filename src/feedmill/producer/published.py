@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from feedmill.posts.catalog import BATCH, Catalog
+from feedmill.posts.catalog import Catalog
 from feedmill.producer.categories import FeedKey
 from feedmill.producer.documents import Documents
 from feedmill.producer.formats import ATOM
-from feedmill.state.database import reading
+from feedmill.state.database import BATCH, reading
 
 
 @dataclass(frozen=True, slots=True)

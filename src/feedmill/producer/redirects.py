@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from feedmill.urls import quote_segment
+from feedmill.urls import quote_path
 
 REDIRECTS = "_redirects"
 #: How ours begins, and no other.
@@ -25,14 +25,10 @@ def redirects(moved: Mapping[str, str], *, feeds_url: str) -> bytes:
     `moved`: the successor by file, both relative to the folder of feeds; "" for one that has none: hosts answer that by themselves.
     """
     folder = urlsplit(feeds_url).path.translate(_MEANT)
-    rules = [f"{folder}{_encoded(file)} {folder}{_encoded(moved[file])} 301" for file in sorted(moved) if moved[file] not in ("", file)]
+    rules = [f"{folder}{quote_path(file)} {folder}{quote_path(moved[file])} 301" for file in sorted(moved) if moved[file] not in ("", file)]
     return "\n".join([_MARK, *rules, ""]).encode("ascii") if rules else b""
 
 
 def is_our_redirects(file: bytes) -> bool:
     """True for a file that feedmill wrote, in this version or another; any other is a person's own."""
     return file.startswith(_BEGINNING)
-
-
-def _encoded(file: str) -> str:
-    return "/".join(map(quote_segment, file.split("/")))

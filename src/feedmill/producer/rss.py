@@ -19,12 +19,13 @@ from lxml import etree
 
 from feedmill.model import Enclosure
 from feedmill.producer.entry import SUMMARY_LENGTH, Entry
+from feedmill.producer.formats import RSS
 from feedmill.producer.head import FeedHead
 from feedmill.producer.outcome import GENERATOR
 from feedmill.producer.xmlfeed import XML, add_history, add_pictures, history_links, history_namespace, one_line_each, with_prolog
 from feedmill.text import plain_text, shorten
 
-CONTENT_TYPE = "application/rss+xml"
+CONTENT_TYPE = RSS.content_type
 
 _DC_NS = "http://purl.org/dc/elements/1.1/"
 _ATOM = "{http://www.w3.org/2005/Atom}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -81,6 +81,16 @@ class FolderSink:
             folder = folder.parent
         if folder.is_dir():
             sync_folder(folder)
+
+
+def stage_ours(sink: FeedSink, file: str, wanted: bytes, is_ours: Callable[[bytes], bool]) -> None:
+    """Stage a file where none stands, or another one of ours; what a person put there is left alone. Raises StorageError."""
+    stamp = sink.look(file)
+    if stamp is not None:
+        found = sink.read(file) if stamp.size > 0 else b""
+        if found == wanted or not is_ours(found):
+            return
+    sink.stage(file, (wanted,))
 
 
 class DrySink(FolderSink):

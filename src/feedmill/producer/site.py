@@ -35,7 +35,6 @@ class Site:
     categories: str
     permalink: str
     content: str
-    has_tag_feeds: bool
     embeds: tuple[str, ...]
     sources: dict[str, Source]
     #: The folder of the posts and that of the project, absolute; "" where files are not looked up on disk.
@@ -55,7 +54,6 @@ class Site:
             categories=config.posts.categories,
             permalink=config.posts.permalink,
             content=config.feeds.content,
-            has_tag_feeds=config.feeds.tags,
             embeds=tuple(config.html.embeds),
             sources={source.name: _source(source.name, source.title, str(source.public_url)) for source in config.sources},
             posts_dir=str(config.posts_dir),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from feedmill.producer.feedcss import FEED_CSS
-from feedmill.producer.sink import FeedSink
+from feedmill.producer.sink import FeedSink, stage_ours
 
 STYLESHEET = "feed.css"
 #: How the first line of ours begins, and of no other.
@@ -22,9 +22,4 @@ def is_ours(css: bytes) -> bool:
 
 def stage_stylesheet(sink: FeedSink) -> None:
     """Stage the stylesheet where none stands, or an older one of ours. Raises StorageError."""
-    stamp, wanted = sink.look(STYLESHEET), FEED_CSS.encode()
-    if stamp is not None:
-        found = sink.read(STYLESHEET) if stamp.size > 0 else b""
-        if found == wanted or not is_ours(found):
-            return
-    sink.stage(STYLESHEET, (wanted,))
+    stage_ours(sink, STYLESHEET, FEED_CSS.encode(), is_ours)

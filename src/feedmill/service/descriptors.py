@@ -12,8 +12,6 @@ import socket
 import time
 from typing import Any
 
-from feedmill.service.patience import WireCounts
-
 logger = logging.getLogger(__name__)
 
 #: More than this is of no use to a server of a thousand connections.
@@ -34,7 +32,7 @@ def raise_descriptor_limit() -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def guard_accepting(loop: asyncio.AbstractEventLoop, counts: WireCounts) -> None:
+def guard_accepting(loop: asyncio.AbstractEventLoop) -> None:
     """Have connections closed for which there is no descriptor, as uvloop does by itself; say so in one line a minute.
 
     asyncio alone tries `backlog` times, logs each, and does it all again a second later: 340,000 lines in five seconds (measured on
@@ -50,7 +48,6 @@ def guard_accepting(loop: asyncio.AbstractEventLoop, counts: WireCounts) -> None
         nonlocal said_at
         exc = context.get("exception")
         if isinstance(exc, OSError) and exc.errno in _NO_DESCRIPTOR and "accept" in context.get("message", ""):
-            counts.accept_failures += 1
             spare.spend_on(context["socket"].fileno())
             # Not at once: without a free descriptor, accept fails also when nobody waits, and asyncio would go on trying.
             loop.call_soon(spare.keep)

@@ -9,7 +9,7 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from feedmill.durable import TEMP_SUFFIX
-from feedmill.urls import quote_segment
+from feedmill.urls import quote_path
 
 #: What stands for a folder.
 INDEX = "index.html"
@@ -66,4 +66,4 @@ def file_of(path: str) -> str:
 
 def encode_path(path: str) -> str:
     """Return a path as it stands in addresses, the same as in the self links of feeds."""
-    return "/".join(map(quote_segment, path.split("/")))
+    return quote_path(path)

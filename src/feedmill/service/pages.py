@@ -52,8 +52,8 @@ class Pages:
     def __init__(self, config: Config, *, clock: Callable[[], float] = time.time, room: int = _ROOM) -> None:
         """`clock` gives epoch seconds: it decides which posts are due. `room`: bytes of posts' pages that are kept."""
         self._config, self._clock = config, clock
-        #: A page has the whole text, whatever feeds have.
-        self._site = replace(Site.of(config), content="full")
+        #: A page has the whole text, whatever feeds have, and shows no enclosure: none is looked up on disk.
+        self._site = replace(Site.of(config), content="full", root="")
         self._masthead = Masthead.of(config)
         self._library = Library(config)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages")

@@ -70,8 +70,6 @@ class WireCounts:
     evicted: int = 0
     #: Requests for another protocol, answered in HTTP/1.1.
     upgrades: int = 0
-    #: Times that the system had no descriptor for a connection.
-    accept_failures: int = 0
 
 
 def room_for(wanted: int, descriptors: int) -> int:

@@ -181,7 +181,7 @@ class WebServer:
 
     async def run(self) -> None:
         """Serve until `stop`."""
-        guard_accepting(asyncio.get_running_loop(), self._wire)
+        guard_accepting(asyncio.get_running_loop())
         try:
             await self._server.serve(self._sockets)
         finally:

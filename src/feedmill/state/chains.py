@@ -8,10 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from feedmill.state.database import reading
-
-#: How many values one statement takes (SQLite allows 32,766).
-_BATCH = 500
+from feedmill.state.database import BATCH, reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +49,8 @@ class Chains:
         wanted = list(posts)
         known = self._added.get(feed_id, {})
         found = {post: known[post] for post in wanted if post in known}
-        for start in range(0, len(wanted), _BATCH):
-            part = wanted[start : start + _BATCH]
+        for start in range(0, len(wanted), BATCH):
+            part = wanted[start : start + BATCH]
             query = f"""
                 SELECT post, position FROM chained JOIN chains USING (chain)
                 WHERE feed=? AND post IN ({",".join("?" * len(part))})"""  # noqa: S608

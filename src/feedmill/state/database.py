@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 #: How long a statement waits for another process's transaction, in seconds.
 BUSY_TIMEOUT = 10.0
+#: How many values one statement takes (SQLite allows 32,766).
+BATCH = 500
 #: Bytes of a page: SQLite's default.
 _PAGE = 4096
 _SIDE_FILES = ("", "-wal", "-shm")

@@ -19,6 +19,9 @@ from feedmill.state.chains import Chains
 from feedmill.state.database import BUSY_TIMEOUT, open_or_rebuild, reading
 from feedmill.state.schema import MIGRATIONS
 
+#: Kind and key of the mark that a publish is under way.
+UNFINISHED = ("run", "unfinished")
+
 
 class Memory(Protocol):
     """Remembered choices. What is noted is durable once `commit` has returned; `recall` sees what was noted before that."""
