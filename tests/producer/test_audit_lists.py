@@ -80,3 +80,10 @@ def test_a_feed_that_is_not_listed(project: Project) -> None:
 def test_a_persons_own_is_not_judged(tmp_path: Path, data: bytes) -> None:
     assert audit_opml(data, path="opml.xml", folder=tmp_path, feeds_url=URL) == []
     assert audit_index(data, path="index.html", folder=tmp_path, feeds_url=URL) == []
+
+
+def test_a_feed_of_somebody_else_belongs_into_no_list(project: Project) -> None:
+    (project.root / "feeds" / "theirs").mkdir()
+    (project.root / "feeds" / "theirs" / "atom.xml").write_text("<feed/>")
+    problems = check(project.config, config_path="config.yaml", now=NOW)
+    assert [(problem.path, problem.rule) for problem in problems] == [("feeds/theirs/atom.xml", "foreign")]

@@ -17,6 +17,7 @@ from feedmill.producer.audit_text import (
     fault_in_address,
     fault_in_date,
     fault_in_direction,
+    fault_in_generator,
     fault_in_id,
     fault_in_language,
     faults_in_line,
@@ -172,8 +173,7 @@ def _findings_in_person(person: etree._Element) -> Iterator[Finding]:
 
 
 def _findings_in_generator(generator: etree._Element) -> Iterator[Finding]:
-    if generator.get("version") or re.search(r"\d\.\d", generator.text or ""):
-        yield line_of(generator), Fault(24, "the generator names a version: an upgrade would change the bytes of every feed")
+    yield from at(generator, fault_in_generator(generator.text or "", version=generator.get("version", "")))
     if (uri := generator.get("uri")) is not None:
         yield from at(generator, fault_in_address(uri, schemes=WEB, relative=24), "generator uri")
 

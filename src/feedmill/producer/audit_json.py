@@ -6,7 +6,6 @@ Not decidable from one document, and not judged: 2 (ids that move), 13 (equal ti
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice, pairwise
@@ -28,7 +27,7 @@ from feedmill.producer.audit_jsonitem import (
 )
 from feedmill.producer.audit_jsontext import JsonObject, UnreadableError, faults_in_values, read_json
 from feedmill.producer.audit_source import MAX_BYTES, problems_of
-from feedmill.producer.audit_text import Fault, brief, fault_in_date, faults_in_line, read_date
+from feedmill.producer.audit_text import Fault, brief, fault_in_date, fault_in_generator, faults_in_line, read_date
 
 #: Problems of one document that are named.
 MAX_FINDINGS = 1_000
@@ -122,8 +121,8 @@ def _faults_in_extension(feed: JsonObject, now: datetime | None) -> Iterator[Fau
         yield Fault(4, f"the feed's id `{brief(own)}` is the address of the site: feeds of one site could not be told apart")
     if (updated := extension.text("updated")) and (fault := fault_in_date(updated, now=now)):
         yield fault
-    if re.search(r"\d\.\d", extension.text("generator")) or "version" in extension:
-        yield Fault(24, "the generator names a version: an upgrade would change the bytes of every feed")
+    if fault := fault_in_generator(extension.text("generator"), version="version" if "version" in extension else ""):
+        yield fault
     for key, rule in (("about", 24), ("current", 30), ("next_archive", 30)):
         yield from faults_in_address(extension, key, rule=rule)
     yield from _faults_in_history(feed, extension)

@@ -18,6 +18,7 @@ from feedmill.producer.audit_text import WEB, Fault, brief, fault_in_address
 from feedmill.producer.formats import document_of
 from feedmill.producer.indexhtml import INDEX_HTML, is_our_index
 from feedmill.producer.opml import OPML, is_our_opml
+from feedmill.producer.outcome import HEAD, made_by_us
 
 
 class ListAudit(Protocol):
@@ -34,7 +35,7 @@ def audit_opml(data: bytes, *, path: str, folder: Path, feeds_url: str) -> list[
     return problems_of(findings_in_document(data, lambda root: _findings_in_opml(root, _newest(folder), feeds_url)), path=path)
 
 
-def _findings_in_opml(root: etree._Element, feeds: Mapping[str, set[str]], feeds_url: str) -> Iterator[Finding]:
+def _findings_in_opml(root: etree._Element, feeds: Mapping[str, Mapping[str, bool]], feeds_url: str) -> Iterator[Finding]:
     if root.tag != "opml" or root.get("version") != "2.0" or root.find("head/title") is None or root.find("body") is None:
         yield 1, Fault(44, "no OPML 2.0 with a head, a title and a body")
         return
@@ -62,7 +63,7 @@ def audit_index(data: bytes, *, path: str, folder: Path, feeds_url: str) -> list
     return problems_of(_findings_in_index(data, _newest(folder)), path=path)
 
 
-def _findings_in_index(data: bytes, feeds: Mapping[str, set[str]]) -> Iterator[Finding]:
+def _findings_in_index(data: bytes, feeds: Mapping[str, Mapping[str, bool]]) -> Iterator[Finding]:
     try:
         page = etree.fromstring(data, etree.HTMLParser(encoding="utf-8", no_network=True, huge_tree=False))
     except etree.XMLSyntaxError:
@@ -78,7 +79,7 @@ def _findings_in_index(data: bytes, feeds: Mapping[str, set[str]]) -> Iterator[F
     yield from _findings_in_addresses([link.get("href") or "" for link in found], feeds)
 
 
-def _findings_in_addresses(addresses: Iterable[str], feeds: Mapping[str, set[str]]) -> Iterator[Finding]:
+def _findings_in_addresses(addresses: Iterable[str], feeds: Mapping[str, Mapping[str, bool]]) -> Iterator[Finding]:
     """Judge whether every feed is named, each document once, and whether what is named is there; addresses are relative to the folder."""
     paths = Counter(unquote(address) for address in addresses)
     named: set[str] = set()
@@ -89,20 +90,31 @@ def _findings_in_addresses(addresses: Iterable[str], feeds: Mapping[str, set[str
         if path not in feeds.get(folder, ()):
             yield 0, Fault(44, f"`{brief(path)}` is listed, but there is no such feed")
         named.add(folder)
-    for missing in sorted(feeds.keys() - named):
+    for missing in sorted(folder for folder, documents in feeds.items() if folder not in named and any(documents.values())):
         yield 0, Fault(44, f"the feeds in `{brief(missing or '.')}` are not listed")
 
 
-def _newest(folder: Path) -> dict[str, set[str]]:
-    """Return the newest documents of all feeds below `folder`, by the folder in which they stand, all relative to it."""
-    found: dict[str, set[str]] = {}
+def _newest(folder: Path) -> dict[str, dict[str, bool]]:
+    """Return the newest documents of all feeds below `folder` and whether they are ours, by the folder in which they stand.
+
+    All are relative to it. One that is not ours is named by `check` itself: no list has to have it, and one may.
+    """
+    found: dict[str, dict[str, bool]] = {}
     for place, _, names in os.walk(folder):
         inside = Path(place).relative_to(folder).as_posix()
         prefix = "" if inside == "." else f"{inside}/"
         for name in names:
             if (document := document_of(name)) and document[1] == 0:
-                found.setdefault(prefix.rstrip("/"), set()).add(f"{prefix}{name}")
+                found.setdefault(prefix.rstrip("/"), {})[f"{prefix}{name}"] = _is_ours(Path(place, name))
     return found
+
+
+def _is_ours(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return made_by_us(opened.read(HEAD))
+    except OSError:
+        return False
 
 
 #: By file, relative to the folder of feeds.

@@ -19,7 +19,16 @@ from feedmill.producer.audit_history import findings_in_history
 from feedmill.producer.audit_rss_items import findings_in_creators, findings_in_item, findings_in_persons, plain_name, updated_of
 from feedmill.producer.audit_rssdates import fault_in_rss_date, read_rss_date
 from feedmill.producer.audit_source import findings_in_document, problems_of
-from feedmill.producer.audit_text import WEB, Fault, brief, fault_in_address, fault_in_id, fault_in_language, faults_in_line
+from feedmill.producer.audit_text import (
+    WEB,
+    Fault,
+    brief,
+    fault_in_address,
+    fault_in_generator,
+    fault_in_id,
+    fault_in_language,
+    faults_in_line,
+)
 
 CONTENT_TYPE = "application/rss+xml"
 
@@ -106,8 +115,8 @@ def _findings_in_metadata(channel: etree._Element, now: datetime | None) -> Iter
             yield from at(child, fault_in_language(text))
         elif name in {"lastBuildDate", "pubDate"}:
             yield from at(child, fault_in_rss_date(text, now=now))
-        elif name == "generator" and re.search(r"\d\.\d", text):
-            yield line_of(child), Fault(24, "the generator names a version: an upgrade would change the bytes of every feed")
+        elif name == "generator":
+            yield from at(child, fault_in_generator(text))
         elif name == "ttl" and not re.fullmatch(r"0*[1-9]\d*", text, re.ASCII):
             yield line_of(child), Fault(35, f"the ttl `{brief(text)}` is no number of minutes")
         elif name == "image":

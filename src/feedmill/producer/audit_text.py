@@ -145,6 +145,12 @@ def fault_in_direction(html: str, *, language: str) -> Fault | None:
     return Fault(32, f"the content is in {brief(language)}, which runs from right to left: wrap it in an element with `dir`")
 
 
+def fault_in_generator(name: str, *, version: str = "") -> Fault | None:
+    """Judge a generator: it names no version, be it apart from its name or in it (anything like 1.2)."""
+    is_named = version or re.search(r"\d\.\d", name)
+    return Fault(24, "the generator names a version: an upgrade would change the bytes of every feed") if is_named else None
+
+
 def faults_in_line(text: str, *, name: str, rule: int) -> list[Fault]:
     """Judge text of type `text` called `name`: not empty, no markup, escaped once (`rule`), no outer white space (34), not cut (32)."""
     if not text.strip():

@@ -21,7 +21,8 @@ def choose_feeds(known: Iterable[Feed], names: Sequence[str]) -> list[Feed]:
         import difflib
 
         close = difflib.get_close_matches(unknown[0], there, n=3, cutoff=0.4)
-        hint = f"; did you mean {' or '.join(close)}?" if close else f"; there are {len(feeds)} feeds"
+        number = "is 1 feed" if len(feeds) == 1 else f"are {len(feeds)} feeds"
+        hint = f"; did you mean {' or '.join(close)}?" if close else f"; there {number}"
         raise ConfigError(f"no feed is called {unknown[0]!r}{hint}")
     if not wanted or "/" in wanted:
         return feeds

@@ -57,6 +57,22 @@ class FeedLine:
         return next((link for link in self.links if link.format == ATOM.name), self.links[0])
 
 
+def feed_line(
+    key: FeedKey, config: Config, *, files: Iterable[tuple[str, str]], feeds_url: str, posts: int, entries: int, updated: int
+) -> FeedLine:
+    """Return a feed as lists show it; `files`: names of formats, each with its file relative to the folder of feeds."""
+    override = config.feeds.overrides.get(key.name)
+    return FeedLine(
+        key=key,
+        title=feed_name(key, config),
+        description=one_line(override.description) if override else "",
+        links=tuple(link_to(name, file, feeds_url) for name, file in files),
+        posts=posts,
+        entries=entries,
+        updated=updated if posts else None,
+    )
+
+
 def feed_name(key: FeedKey, config: Config) -> str:
     """Return what a feed is called among the others, on one line: what `config` calls it, else its category's or tag's own name."""
     override = config.feeds.overrides.get(key.name)

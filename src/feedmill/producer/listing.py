@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from feedmill.config import Config
 from feedmill.producer.categories import FeedKey
-from feedmill.producer.feedtree import FeedLine, feed_name, link_to
+from feedmill.producer.feedtree import FeedLine, feed_line
 from feedmill.producer.indexhtml import INDEX_HTML, index_html, is_our_index
 from feedmill.producer.opml import OPML, is_our_opml, opml
 from feedmill.producer.pageparts import Masthead
 from feedmill.producer.redirects import REDIRECTS, is_our_redirects, redirects
 from feedmill.producer.sink import FeedSink, stage_ours
-from feedmill.text import one_line
 
 #: What stands at the top of the folder of feeds and lists them, in the order in which it is staged.
 LISTS = (OPML, INDEX_HTML, REDIRECTS)
@@ -55,13 +54,12 @@ def stage_lists(sink: FeedSink, listed: Sequence[Listed], *, config: Config, mov
 
 
 def _line(listed: Listed, config: Config, feeds_url: str) -> FeedLine:
-    override = config.feeds.overrides.get(listed.key.name)
-    return FeedLine(
-        key=listed.key,
-        title=feed_name(listed.key, config),
-        description=one_line(override.description) if override else "",
-        links=tuple(link_to(name, file, feeds_url) for name, file in listed.documents),
+    return feed_line(
+        listed.key,
+        config,
+        files=listed.documents,
+        feeds_url=feeds_url,
         posts=listed.posts,
         entries=listed.entries,
-        updated=listed.updated if listed.posts else None,
+        updated=listed.updated,
     )

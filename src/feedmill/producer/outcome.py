@@ -11,7 +11,7 @@ from feedmill.producer.documents import Document
 #: The name in every feed's generator element, without a version: an upgrade changes no feed (docs/feed-rules.md, rule 24).
 GENERATOR = "feedmill"
 #: How much of a file is searched for the mark of who made it.
-_HEAD = 8192
+HEAD = 8192
 # At the top level, by its indentation: a line break never stands inside a JSON text, so no title can feign it.
 _JSON_MARK = re.compile(
     rb'\{\n(?:  "[a-z]\w*": [^\n]*,\n)*+  "_feedmill": \{"about": "[^"\\\n]*", "generator": "%b", ' % GENERATOR.encode()
@@ -51,7 +51,7 @@ class Run:
 
 def made_by_us(data: bytes) -> bool:
     """True for a feed whose generator says that feedmill wrote it: the element in Atom and RSS, our extension's member in JSON."""
-    head = data[:_HEAD]
+    head = data[:HEAD]
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _JSON_MARK.match(head) is not None
     return f">{GENERATOR}</generator>".encode() in head

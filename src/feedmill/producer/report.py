@@ -10,6 +10,7 @@ from feedmill.model import Problem
 from feedmill.posts.catalog import DUPLICATE, REFUSED
 from feedmill.producer.categories import FeedKey
 from feedmill.producer.documents import Document
+from feedmill.producer.formats import document_of
 from feedmill.producer.outcome import Run
 from feedmill.producer.published import Feed, Published
 
@@ -34,6 +35,7 @@ class Report:
     repaired: tuple[Problem, ...]
     #: The newest document of every feed, in every format.
     feeds: tuple[FeedReport, ...]
+    #: Documents that were taken away.
     removed: tuple[str, ...]
     #: Those of `repaired` whose files were read in this run.
     fresh: tuple[Problem, ...]
@@ -74,7 +76,7 @@ def report_on(config: Config, published: Published, listed: Sequence[Problem], f
             for one in run.printed
             if one.document.page and one.is_changed
         ),
-        removed=tuple(f"{config.feeds.dir}/{file}" for file in sorted(run.removed)),
+        removed=tuple(f"{config.feeds.dir}/{file}" for file in sorted(run.removed) if document_of(file.rpartition("/")[2])),
     )
 
 

@@ -25,11 +25,10 @@ from feedmill.posts.format import MAX_POST_BYTES, decode
 from feedmill.posts.record import to_epoch
 from feedmill.posts.store import POST_SUFFIXES, Stamp, read_post
 from feedmill.producer.categories import FeedKey
-from feedmill.producer.feedtree import FeedLine, feed_name, link_to
+from feedmill.producer.feedtree import FeedLine, feed_line
 from feedmill.producer.formats import FORMATS
 from feedmill.producer.site import Site
 from feedmill.state.database import open_to_read
-from feedmill.text import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -171,15 +170,15 @@ class Library:
         return [self._line(key, sorted(found[key], key=lambda row: order[row.format])) for key in sorted(found)]
 
     def _line(self, key: FeedKey, documents: Sequence[_FeedRow]) -> FeedLine:
-        override = self._config.feeds.overrides.get(key.name)
-        return FeedLine(
-            key=key,
-            title=feed_name(key, self._config),
-            description=one_line(override.description) if override else "",
-            links=tuple(link_to(row.format, row.file, self._site.feeds_url) for row in documents),
-            posts=documents[0].posts,
-            entries=documents[0].entries,
-            updated=documents[0].updated or None,
+        first = documents[0]
+        return feed_line(
+            key,
+            self._config,
+            files=[(row.format, row.file) for row in documents],
+            feeds_url=self._site.feeds_url,
+            posts=first.posts,
+            entries=first.entries,
+            updated=first.updated,
         )
 
     def find_post(self, path: str, *, now: int) -> ShelfMark | None:
