@@ -11,10 +11,11 @@ from feedmill.model import Enclosure, Post
 from feedmill.posts.body import render_body
 from feedmill.posts.format import decode
 from feedmill.posts.record import from_record, to_record
+from feedmill.producer.check import check
 from feedmill.producer.enclosing import enclosure_of
 from feedmill.producer.entry import Entry, build_entry
 from feedmill.producer.site import Site
-from sites import Project
+from sites import NOW, Project
 
 DATE = datetime(2026, 1, 2, tzinfo=UTC)
 HOME = "https://news.example.org/"
@@ -180,3 +181,20 @@ def test_a_post_without_a_link_is_measured_against_its_own_page(project: Project
 def put(file: Path, size: int) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"x" * size)
+
+
+@pytest.mark.parametrize(
+    ("enclosure", "is_told"),
+    [
+        ("{url: /none.mp3}", True),
+        ("{url: https://e.org/x, length: 5}", True),
+        ("{url: /there.mp3}", False),
+        ("{url: https://e.org/a.mp3, length: 5}", False),
+    ],
+)
+def test_check_names_an_enclosure_that_no_feed_can_have(project: Project, enclosure: str, is_told: bool) -> None:
+    put(project.root / "static" / "there.mp3", 9)
+    project.post("1.md", enclosure=enclosure)
+    project.post("2.md", enclosure=enclosure, source="up", guid="urn:x:1")
+    told = [problem.path for problem in check(project.config, config_path="config.yaml", now=NOW) if problem.rule == "enclosure"]
+    assert told == (["posts/1.md"] if is_told else [])

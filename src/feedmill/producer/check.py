@@ -10,16 +10,19 @@ from zoneinfo import ZoneInfo
 from feedmill.config import Config
 from feedmill.crew import Crew
 from feedmill.errors import ConfigError, PostError
-from feedmill.model import Problem
+from feedmill.model import Post, Problem
 from feedmill.posts.body import unrun_tags
 from feedmill.posts.catalog import DUPLICATE
 from feedmill.posts.format import MAX_POST_BYTES, decode
 from feedmill.posts.ids import Claimant, copy_message, id_from_guid, settle_claim
-from feedmill.posts.record import to_epoch
+from feedmill.posts.record import from_epoch, to_epoch
 from feedmill.posts.store import list_posts, read_post
 from feedmill.producer.categories import MAX_CATEGORIES, MAX_DEPTH, feeds_of
 from feedmill.producer.checkfeeds import check_feeds
-from feedmill.producer.permalink import lacking
+from feedmill.producer.enclosing import enclosure_of
+from feedmill.producer.permalink import lacking, permalink
+from feedmill.producer.site import Site
+from feedmill.urls import absolute_url
 
 TASK = "feedmill.producer.check:check_posts"
 
@@ -62,8 +65,19 @@ def _check_post(folder: str, path: str, zone: ZoneInfo, common: dict[str, Any]) 
         notes.append([0, "categories", f"only {MAX_CATEGORIES} categories and tags count, and {MAX_DEPTH} names of each path"])
     if missing := lacking(post, common["permalink"]):
         notes.append([0, "permalink", f"posts.permalink wants {', '.join(missing)}, which this post does not have"])
+    if post.enclosure and not post.source and not _is_measured(post, Site.from_json(common["site"]), path=path):
+        reason = "no feed names this enclosure: its type or length is not known; write both, or put the file where its address leads"
+        notes.append([0, "enclosure", reason])
     keys = feeds_of(post.categories, post.tags, mode=common["mode"])
     return [path, [post.guid, post.source] if post.guid else None, [key.name for key in keys], notes]
+
+
+def _is_measured(post: Post, site: Site, *, path: str) -> bool:
+    """Whether the enclosure that a person's post names can stand in feeds."""
+    date = post.date or from_epoch(0)
+    base = absolute_url(site.url, post.link) if post.link else permalink(post, site, path=path, entry_id="", date=date)
+    found = enclosure_of(post, "", site, path=path, base=base)
+    return found is not None and found.length is not None
 
 
 def _posts(config: Config, config_path: str, now: datetime) -> Iterator[Problem]:
@@ -77,6 +91,7 @@ def _posts(config: Config, config_path: str, now: datetime) -> Iterator[Problem]
         "now": to_epoch(now),
         "mode": config.posts.categories,
         "permalink": config.posts.permalink,
+        "site": Site.of(config).to_json(),
     }
     claims: dict[str, list[Claimant]] = {}
     names: set[str] = set()
