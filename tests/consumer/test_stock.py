@@ -13,6 +13,7 @@ from commandline import tree
 from feedmill.consumer.links import normal_link
 from feedmill.consumer.stock import Stock, take_stock
 from feedmill.consumer.tombstones import NAME
+from feedmill.crew import Crew
 from feedmill.errors import StorageError
 from feedmill.posts.indexing import digest_of
 from feedmill.state.ledger import DELETED, PLANNED, STORED, Article, Ledger
@@ -96,11 +97,34 @@ def test_a_catalog_that_is_behind_the_files_is_not_believed(project: Project, le
     assert list(places(ledger)) == ["urn:the-new-one"]
 
 
-def test_a_ledger_is_made_once_and_not_at_every_look(project: Project, ledger: Ledger) -> None:
+def test_posts_that_the_ledger_does_not_know_are_taken_over_and_read_once(
+    project: Project, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(project, "known.md", "urn:known")
     stock(project, ledger)
-    write(project, "a.md", "urn:a")
+    write(project, "pulled/a.md", "urn:a")
+    write(project, "pulled/copy.md", "urn:known")
+    project.post("mine.md")
+    caplog.clear()
     stock(project, ledger)
-    assert articles(ledger) == {}
+    assert places(ledger) == {"urn:known": "known.md", "urn:a": "pulled/a.md"}
+    assert [record.getMessage() for record in caplog.records] == ["1 synced posts of which state.db knew nothing were taken over"]
+    project.post("another.md")
+    asked: list[list[str]] = []
+    monkeypatch.setattr(Crew, "run", lambda self, task, common, items: asked.append([path for path, _ in items]) or [])
+    for _ in range(2):
+        stock(project, ledger)
+    assert [paths for paths in asked if paths] == [["another.md"]]
+
+
+def test_a_post_that_was_deleted_is_not_taken_over_when_its_file_comes_back(project: Project, stocked: Ledger) -> None:
+    file = project.root / "posts" / "one" / "0.md"
+    text = file.read_text()
+    file.unlink()
+    stock(project, stocked)
+    file.write_text(text)
+    stock(project, stocked)
+    assert articles(stocked)["urn:0"].status == DELETED
 
 
 def test_a_project_without_posts_gets_its_folder_but_not_by_a_dry_run(project: Project, ledger: Ledger) -> None:

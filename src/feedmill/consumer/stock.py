@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from feedmill.config import Config
+from feedmill.consumer.fingerprints import digest
 from feedmill.consumer.links import fold_title, normal_link
 from feedmill.consumer.tombstones import add_tombstones, load_tombstones
 from feedmill.crew import Crew
@@ -89,6 +90,7 @@ class _StockTaking:
         missing = {path for path in self._ledger.posts() if path not in listing.stamps and _is_gone(posts / path)}
         if missing:
             tombstones |= self._account_for(missing, listing)
+        self._take_over(listing)
         back = [article for _, article in self._ledger.with_status(DELETED) if article.key not in tombstones]
         if back:
             self._ledger.forget(back)
@@ -113,16 +115,33 @@ class _StockTaking:
 
     def _rebuild(self, listing: Listing) -> None:
         """Make the ledger's articles from the posts: each counts as edited by a person, for nobody knows better."""
-        found: dict[str, dict[str, Article]] = {}
-        for post in sorted(self._read(listing, listing.stamps)):
-            if post.source and (key := post.guid or post.link):
-                found.setdefault(post.source, {}).setdefault(key, _article(post, key))
+        found = _articles(self._read(listing, listing.stamps))
         count = sum(map(len, found.values()))
         self._ledger.rebuild({source: list(articles.values()) for source, articles in found.items()})
         if count:
             logger.warning(
                 "the sync ledger in %s was new or lost: %d articles were read back from the posts", self._ledger.path.name, count
             )
+
+    def _take_over(self, listing: Listing) -> None:
+        """Take over synced posts that the ledger does not know, or they would come twice: it is an old copy, or another machine wrote them.
+
+        A file that is not the ledger's is read for this once, when it is first seen.
+        """
+        there = self._ledger.posts()
+        strangers = sorted(path for path in listing.stamps if path not in there)
+        overall, seen = digest(*strangers), self._ledger.strangers()
+        if seen[:1] == [overall]:
+            return
+        marks, before = {path: digest(path)[:12] for path in strangers}, set(seen)
+        found = _articles(self._read(listing, [path for path, mark in marks.items() if mark not in before]))
+        unknown = {}
+        for source, articles in found.items():
+            known = {article.key for article in self._ledger.articles(source)}
+            unknown[source] = [article for key, article in articles.items() if key not in known]
+        self._ledger.take_over(unknown, strangers=[overall, *marks.values()])
+        if count := sum(map(len, unknown.values())):
+            logger.warning("%d synced posts of which %s knew nothing were taken over", count, self._ledger.path.name)
 
     def _account_for(self, missing: Collection[str], listing: Listing) -> frozenset[str]:
         """Follow posts that moved; the rest were deleted by a person. Returns the keys of these."""
@@ -203,6 +222,15 @@ def _synced(path: str, record: str, stamp: Stamp) -> Synced:
     facts = json.loads(record)
     date = facts.get("date", stamp.mtime_ns // 1_000_000_000)
     return Synced(path, facts.get("source", ""), facts.get("guid", ""), facts.get("link", ""), facts.get("title", ""), date)
+
+
+def _articles(posts: Iterable[Synced]) -> dict[str, dict[str, Article]]:
+    """Return the articles that synced posts are, by source and key; of copies the first by path counts."""
+    found: dict[str, dict[str, Article]] = {}
+    for post in sorted(posts):
+        if post.source and (key := post.guid or post.link):
+            found.setdefault(post.source, {}).setdefault(key, _article(post, key))
+    return found
 
 
 def _article(post: Synced, key: str) -> Article:

@@ -28,6 +28,8 @@ MARK_LIFE = 30 * 86400
 _MARK_REFRESH = 7 * 86400
 #: Kind, key and value in `memory` of the note that the articles were once made from the posts.
 _BUILT = ("ledger", "built", "yes")
+#: Kind and key of the note which files beside the synced posts were looked at.
+_STRANGERS = ("ledger", "strangers")
 
 
 class Article(NamedTuple):
@@ -147,6 +149,11 @@ class Ledger:
         row = self._connection.execute("SELECT value FROM memory WHERE kind=? AND key=?", _BUILT[:2]).fetchone()
         return row is not None and row[0] == _BUILT[2]
 
+    def strangers(self) -> list[str]:
+        """Return the digests that `take_over` was last given."""
+        row = self._connection.execute("SELECT value FROM memory WHERE kind=? AND key=?", _STRANGERS).fetchone()
+        return row[0].split() if row else []
+
     def states(self) -> dict[str, SourceState]:
         """Return every source's state by name."""
         return {name: state_from_json(text) for name, text in self._connection.execute("SELECT name, state FROM sources").fetchall()}
@@ -255,11 +262,20 @@ class Ledger:
     def rebuild(self, articles: Mapping[str, Sequence[Article]]) -> None:
         """Take over articles that were made from posts, by source name, and note that this was done."""
         with self._writing():
-            for name, found in articles.items():
-                self._connection.execute("INSERT OR IGNORE INTO sources (name, state) VALUES (?, '{}')", (name,))
-                number = self._connection.execute("SELECT source FROM sources WHERE name=?", (name,)).fetchone()[0]
-                self._put([tuple(article._replace(source=number))[1:] for article in found])
+            self._add(articles)
             self._connection.execute("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", _BUILT)
+
+    def take_over(self, articles: Mapping[str, Sequence[Article]], *, strangers: Iterable[str]) -> None:
+        """Take over articles that were made from posts that it did not know, by source name; note digests of the files looked at."""
+        with self._writing():
+            self._add(articles)
+            self._connection.execute("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", (*_STRANGERS, " ".join(strangers)))
+
+    def _add(self, articles: Mapping[str, Sequence[Article]]) -> None:
+        for name, found in articles.items():
+            self._connection.execute("INSERT OR IGNORE INTO sources (name, state) VALUES (?, '{}')", (name,))
+            number = self._connection.execute("SELECT source FROM sources WHERE name=?", (name,)).fetchone()[0]
+            self._put([tuple(article._replace(source=number))[1:] for article in found])
 
     def revise(self, articles: Iterable[Article]) -> None:
         """Replace articles that are in the ledger."""
