@@ -204,7 +204,7 @@ def worked(server: Running) -> float:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("descriptors", [8, 13, 16, 20])
+@pytest.mark.parametrize("descriptors", [8, 12, 13, 15, 16, 17, 20])
 def test_H5_commands_without_descriptors_fail_or_are_done_and_lose_nothing(tmp_path: Path, descriptors: int) -> None:
     with FaultOrigin() as origin:
         up = Synced(tmp_path / "site", origin)
@@ -216,7 +216,8 @@ def test_H5_commands_without_descriptors_fail_or_are_done_and_lose_nothing(tmp_p
             environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
             done = subprocess.run(limited, env=environment, capture_output=True, text=True, timeout=60, check=False)
             assert done.returncode in (0, 1, 3), done
-            assert "Traceback" not in done.stderr or "Too many open files" in done.stderr, done
+            # With eight, the interpreter itself cannot load the program.
+            assert "Traceback" not in done.stderr or descriptors == 8, done
         up.clock.pass_(days=400)
         up.again()
         judge(up, 3)

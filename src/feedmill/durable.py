@@ -31,23 +31,29 @@ def is_temporary(name: str) -> bool:
     return name.startswith(TEMP_PREFIX) and name.endswith(TEMP_SUFFIX)
 
 
+_ADVICE = {
+    errno.ENOSPC: "free some space and run again",
+    errno.EDQUOT: "free some space and run again",
+    errno.EACCES: "give this user permission and run again",
+    errno.EPERM: "give this user permission and run again",
+    errno.EROFS: "make the file system writable and run again",
+    errno.EMFILE: "raise the limit of open files (ulimit -n) and run again",
+    errno.EEXIST: "a file stands where a folder is needed: move it away",
+    errno.ENOTDIR: "a file stands where a folder is needed: move it away",
+    errno.EISDIR: "a folder stands where a file is needed: move it away",
+    errno.ENAMETOOLONG: "shorten the path of the project or of the category",
+}
+
+
+def reason_of(exc: OSError, *, advice: str = "") -> str:
+    """Return why a file operation failed and what to do: `advice`, or what helps against errors of its number."""
+    hint = advice or _ADVICE.get(exc.errno or 0, "")
+    return f"{exc.strerror or exc}" + (f"; {hint}" if hint else "")
+
+
 def storage_error(exc: OSError, path: Path | str, *, doing: str) -> StorageError:
     """Return the message for a failed file operation: what, where, why and what to do."""
-    advice = {
-        "ENOSPC": "free some space and run again",
-        "EDQUOT": "free some space and run again",
-        "EACCES": "give this user permission and run again",
-        "EPERM": "give this user permission and run again",
-        "EROFS": "make the file system writable and run again",
-        "EMFILE": "raise the limit of open files (ulimit -n) and run again",
-        "EEXIST": "a file stands where a folder is needed: move it away",
-        "ENOTDIR": "a file stands where a folder is needed: move it away",
-        "EISDIR": "a folder stands where a file is needed: move it away",
-        "ENAMETOOLONG": "shorten the path of the project or of the category",
-    }
-    name = errno.errorcode.get(exc.errno or 0, "")
-    hint = f"; {advice[name]}" if name in advice else ""
-    return StorageError(f"cannot {doing} {path}: {exc.strerror or exc}{hint}")
+    return StorageError(f"cannot {doing} {path}: {reason_of(exc)}")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -13,7 +14,11 @@ import click
 from feedmill import __version__
 from feedmill.cli import publishing, serving, sources, syncing
 from feedmill.cli.terminal import config_option, safe, say
+from feedmill.durable import storage_error
 from feedmill.errors import FeedmillError
+
+#: What a machine lacks, wherever that is noticed: a module that is imported late needs descriptors too.
+_LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -45,14 +50,18 @@ for _command in (
 publish_alone = publishing.publish_alone
 
 
+def _fail(exc: FeedmillError) -> NoReturn:
+    say("feedmill: " + "\n".join(map(safe, str(exc).split("\n"))))
+    sys.exit(exc.exit_status)
+
+
 def _run(command: click.Command) -> NoReturn:
     gc.set_threshold(50_000, 20, 50)  # one short run of values without cycles: looking for some takes a tenth of it
     logging.basicConfig(level=logging.WARNING, format="feedmill: %(message)s")
     try:
         command.main(standalone_mode=False)
     except FeedmillError as exc:
-        say("feedmill: " + "\n".join(map(safe, str(exc).split("\n"))))
-        sys.exit(exc.exit_status)
+        _fail(exc)
     except click.ClickException as exc:
         exc.show()
         sys.exit(exc.exit_code)
@@ -62,6 +71,10 @@ def _run(command: click.Command) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as exc:
+        if exc.errno not in _LACKS:
+            raise
+        _fail(storage_error(exc, exc.filename or "a file", doing="open"))
     sys.exit(0)
 
 

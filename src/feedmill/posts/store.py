@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from feedmill.durable import is_temporary
+from feedmill.durable import is_temporary, reason_of
 from feedmill.errors import PostError, StorageError
 from feedmill.model import Problem
 
@@ -52,8 +52,8 @@ def list_posts(folder: Path) -> Listing:
         for path, entry in _walk(root, listing):
             _list_entry(entry, path, root, listing)
     except OSError as exc:
-        advice = "create it, or set posts.dir in the configuration" if isinstance(exc, FileNotFoundError) else "give this user permission"
-        raise StorageError(f"the folder of posts {folder} cannot be read: {exc.strerror or exc}; {advice}") from exc
+        advice = "create it, or set posts.dir in the configuration" if isinstance(exc, FileNotFoundError) else ""
+        raise StorageError(f"the folder of posts {folder} cannot be read: {reason_of(exc, advice=advice)}") from exc
     return listing
 
 
