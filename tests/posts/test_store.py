@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from feedmill.durable import TEMP_PREFIX, TEMP_SUFFIX, stage
 from feedmill.errors import PostError, StorageError
-from feedmill.posts.store import CLOCK_TICK_NS, Stamp, list_posts, read_post, wait_for_tick
+from feedmill.posts.store import CLOCK_TICK_NS, Stamp, list_posts, list_some, read_post, wait_for_tick
 from machine import without_root_rights
 
 LIMIT = 1000
@@ -297,3 +297,25 @@ def test_a_change_after_the_wait_shows_in_the_stamp(posts: Path) -> None:
         with (posts / "good.md").open("r+") as file:
             file.write(f"TEXT {turn}")
         assert list_posts(posts).stamps["good.md"] != stamp
+
+
+# some of them
+
+
+def test_some_are_listed_as_all_of_them_are(posts: Path) -> None:
+    for path in ("a/b.md", "a/_index.md", "a/x.txt", "dir.md/inside.md", "B.HTML"):
+        (posts / path).parent.mkdir(exist_ok=True)
+        (posts / path).write_text(path)
+    (posts / "in.md").symlink_to("good.md")
+    (posts / "out.md").symlink_to(posts.parent / "secret.md")
+    (posts / "nowhere.md").symlink_to("nothing")
+    (posts / "behind").symlink_to(posts / "a")
+    os.mkfifo(posts / "pipe.md")
+    whole = list_posts(posts)
+    paths = [path.relative_to(posts).as_posix() for path in posts.rglob("*")]
+    some = list_some(posts, [*paths, "gone.md", "gone/x.md", "behind/b.md"])
+    assert some.stamps == whole.stamps
+    assert sorted(some.problems, key=str) == sorted((problem for problem in whole.problems if problem.path != "behind"), key=str)
+    assert list_some(posts, ["good.md", "gone.md"]).stamps == {"good.md": whole.stamps["good.md"]}
+    with pytest.raises(StorageError, match="cannot be read"):
+        list_some(posts / "nothing", ["x.md"])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feedmill.producer.publish import Request, publish
 from sites import NOW, Project, changed
 
 pytestmark = pytest.mark.long
@@ -97,6 +98,38 @@ def test_the_incremental_path_gives_the_bytes_of_the_full_one(steps):
         shutil.copy(project.root / ".feedmill" / "state.db", elsewhere.root / ".feedmill")
         elsewhere.publish(now=story.now)
         assert elsewhere.feeds() == feeds
+
+
+@given(STEPS)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_looking_at_what_changed_alone_gives_the_bytes_of_looking_at_all(steps):
+    with tempfile.TemporaryDirectory() as folder:
+        story = Story(Path(folder) / "site")
+        project = story.project
+        project.publish(now=story.now)
+        for step in steps:
+            if step[0] != "publish":
+                story.take(step)
+                paths = frozenset(path for path in step[1:3] if path in PATHS)
+                publish(project.config, Request(paths=paths), now=story.now)
+        feeds = project.feeds()
+        assert changed(project.publish(now=story.now)) == []
+        full = project.publish(now=story.now, is_full=True)
+        assert (changed(full), full.removed, project.feeds()) == ([], (), feeds)
+
+
+def test_what_is_not_looked_at_is_as_it_was(tmp_path):
+    project = Project(tmp_path)
+    project.post("a.md", title="A", categories="[A]")
+    project.post("b.md", title="B", categories="[B]")
+    (tmp_path / "posts" / "link.md").symlink_to("nowhere")
+    before = project.publish()
+    project.post("a.md", title="edited", categories="[A]")
+    project.post("b.md", title="edited, too", categories="[B]")
+    report = publish(project.config, Request(paths=frozenset({"a.md"})), now=NOW)
+    assert sorted(changed(report)) == ["feeds/A/atom.xml", "feeds/atom.xml"]
+    assert report.skipped == before.skipped != ()
+    assert sorted(changed(project.publish())) == ["feeds/B/atom.xml", "feeds/atom.xml"]
 
 
 @given(st.lists(POSTS, min_size=1, max_size=6), st.randoms(use_true_random=False))

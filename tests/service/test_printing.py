@@ -253,7 +253,27 @@ def test_the_run_is_told_the_time_it_begins_at(fakes: Fakes) -> None:
 
     run(main())
     request = json.loads((fakes.folder / "runs").read_text())
-    assert request == {"config": {"text": "text", "root": str(fakes.folder), "name": "config.yaml"}, "now": NOW.timestamp()}
+    assert request == {"config": {"text": "text", "root": str(fakes.folder), "name": "config.yaml"}, "now": NOW.timestamp(), "paths": None}
+
+
+def test_a_run_looks_at_what_may_have_changed_once_one_has_looked_at_all(fakes: Fakes) -> None:
+    def paths() -> list[list[str] | None]:
+        return [json.loads(line)["paths"] for line in (fakes.folder / "runs").read_text().splitlines()]
+
+    async def main() -> None:
+        async with fakes.printer("if run == 3: answer = 'error', ['storage', 'the disk is full']") as printer:
+            for asked in ([{"first.md"}], [{"a.md"}, {"b.md"}], [{"c.md"}, None, {"d.md"}], [{"e.md"}], [{"f.md"}]):
+                before = fakes.runs
+                for one in asked:
+                    printer.request(None if one is None else frozenset(one))
+                await until(lambda before=before: fakes.runs > before and not printer.is_running)
+            await until(lambda: fakes.runs >= 5 and not printer.is_running)
+
+    run(main())
+    # What failed is tried again by a run that looks at all.
+    assert paths()[:4] == [None, ["a.md", "b.md"], None, ["e.md"]]
+    assert paths()[4] is None
+    assert paths()[5:] in ([], [["f.md"]])
 
 
 def test_a_failure_is_tried_again_later_and_later() -> None:

@@ -320,6 +320,12 @@ def test_two_requests_are_answered_wherever_they_are_cut(cut):
     assert re.findall(rb"GET /\d", said) == [b"GET /1", b"GET /2", b"GET /3"]
 
 
+def test_a_pause_after_three_bytes_mends_no_first_line():
+    said, is_over = converse([b"GET", b"\n / HTTP/1.1\r\nHost: a\r\n\r\n"])
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert is_over
+
+
 def test_trailers_are_nobodys():
     async def fields(scope, receive, send):
         await say(send, b" ".join(name for name, _ in scope["headers"]))

@@ -59,10 +59,12 @@ class Place:
         (self.posts / ".feedmill-deleted").write_text("guid 1\n")
         self.config.write_text("site: 1\n")
         self.heard: list[Change] = []
+        self.paths: list[frozenset[str] | None] = []
         self.when: list[float] = []
 
-    def hear(self, change: Change) -> None:
+    def hear(self, change: Change, paths: frozenset[str] | None) -> None:
         self.heard.append(change)
+        self.paths.append(paths)
         self.when.append(time.monotonic())
 
     @asynccontextmanager
@@ -70,8 +72,9 @@ class Place:
         """Watch it; what the beginning itself tells is forgotten."""
         async with Watch(self.posts, self.config, heard=self.hear, times=times, **seams) as watch:
             await until(lambda: self.heard)
-            assert self.heard == [POSTS]
+            assert (self.heard, self.paths[-1]) == ([POSTS], None)
             self.heard.clear()
+            self.paths.clear()
             self.when.clear()
             yield watch
 
@@ -161,6 +164,70 @@ def test_what_may_change_the_posts_is_told(tmp_path: Path) -> None:
 
     async def main() -> None:
         await asyncio.gather(*map(one, CHANGES))
+
+    run(main())
+
+
+#: What of CHANGES is told file by file, with the files; of the rest, that any post may have changed.
+FILES = {
+    "a new post": {"new.md"},
+    "a new post in a folder": {"known/NEW.HTML"},
+    "an edit": {"a.md"},
+    "an edit as editors do it": {"a.md"},
+    "an edit by renaming": {"a.md"},
+    "another time": {"a.md"},
+    "a deletion": {"a.md"},
+    "a move": {"a.md", "known/b.md"},
+    "a move out": {"a.md"},
+    "a second name": {"b.md"},
+    "a link": {"b.md"},
+    "a folder moved in": None,
+    "a folder renamed": None,
+    "a folder removed": None,
+}
+
+
+def test_files_are_told_by_their_paths_and_folders_make_all_uncertain(tmp_path: Path) -> None:
+    async def one(name: str, files: set[str] | None) -> None:
+        place = Place(tmp_path / name)
+        async with place.watched():
+            CHANGES[name](place)
+            await place.until_heard(POSTS)
+            await asyncio.sleep(LULL)
+            if files is None:
+                assert None in place.paths, name
+            else:
+                told = set().union(*(paths or {"all"} for paths in place.paths))
+                assert files <= told, name
+                assert told <= files | {"a.md"}, name  # what gets a second name has another time
+
+    async def main() -> None:
+        await asyncio.gather(*(one(name, files) for name, files in FILES.items()))
+
+    run(main())
+
+
+def test_of_very_many_files_it_is_told_that_any_may_have_changed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feedmill.service.watching.MOST_PATHS", 3)
+
+    async def main() -> None:
+        async with place.watched():
+            for number in range(5):
+                (place.posts / f"{number}.md").write_text("x")
+            await place.until_heard(POSTS)
+            assert place.paths[-1] is None
+
+    run(main())
+
+
+def test_a_folder_of_a_posts_name_is_a_folder(place: Place) -> None:
+    async def main() -> None:
+        async with place.watched():
+            (place.posts / "new.md").mkdir()
+            await place.until_heard(POSTS)
+            assert place.paths == [None]
+            (place.posts / "new.md" / "inside.md").write_text("x")
+            await until(lambda: frozenset({"new.md/inside.md"}) in place.paths or place.paths.count(None) > 1)
 
     run(main())
 

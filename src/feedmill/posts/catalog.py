@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from feedmill.model import Problem
 from feedmill.posts.store import Stamp
@@ -143,6 +143,16 @@ class Catalog:
             rows = self.connection.execute("SELECT path, file, mtime_ns, ctime_ns, size FROM files").fetchall()
         return {path: (file, Stamp(mtime, ctime, size)) for path, file, mtime, ctime, size in rows}
 
+    def stamps_of(self, paths: Iterable[str]) -> dict[str, tuple[int, Stamp]]:
+        """Return file number and stamp of those of `paths` that are known."""
+        rows = self._raw("SELECT path, file, mtime_ns, ctime_ns, size FROM files WHERE path IN", paths)
+        return {path: (file, Stamp(mtime, ctime, size)) for path, file, mtime, ctime, size in rows}
+
+    def count_files(self) -> int:
+        """Return how many files are known."""
+        with reading(self.path):
+            return int(self.connection.execute("SELECT count(*) FROM files").fetchone()[0])
+
     def restamp(self, stamps: Iterable[tuple[Stamp, int]]) -> None:
         """Note new stamps of files whose bytes are the same, by file number."""
         rows = [(*stamp, file) for stamp, file in stamps]
@@ -194,7 +204,7 @@ class Catalog:
                 raise Unreadable(self.path, "it is damaged (zeros in a record)")
             yield row
 
-    def _raw(self, query: str, values: Iterable[int] | Iterable[str]) -> Iterator[tuple[object, ...]]:
+    def _raw(self, query: str, values: Iterable[int] | Iterable[str]) -> Iterator[tuple[Any, ...]]:
         wanted = list(values)
         for start in range(0, len(wanted), BATCH):
             part = wanted[start : start + BATCH]

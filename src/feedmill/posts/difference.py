@@ -18,6 +18,7 @@ class Difference:
     touched: dict[str, tuple[int, Stamp]]
     #: File numbers, by path.
     gone: dict[str, int]
+    #: How many files the catalog has.
     known: int
     #: True when files that did not change are to be read all the same.
     is_forced: bool = False
@@ -31,8 +32,11 @@ class Difference:
         return len(self.new) + len(self.touched)
 
 
-def compare(known: dict[str, tuple[int, Stamp]], listing: Listing, *, is_forced: bool = False) -> Difference:
-    """Return what is new, touched or gone since the catalog was written; `is_forced` takes every file for touched."""
+def compare(known: dict[str, tuple[int, Stamp]], listing: Listing, *, total: int | None = None, is_forced: bool = False) -> Difference:
+    """Return what is new, touched or gone since the catalog was written; `is_forced` takes every file for touched.
+
+    `total`: how many files the catalog has, where `known` and `listing` are of some of them alone.
+    """
     new, touched = {}, {}
     for path, stamp in listing.stamps.items():
         entry = known.get(path)
@@ -43,7 +47,7 @@ def compare(known: dict[str, tuple[int, Stamp]], listing: Listing, *, is_forced:
     gone = {}
     if len(known) + len(new) > len(listing.stamps):
         gone = {path: entry[0] for path, entry in known.items() if path not in listing.stamps}
-    return Difference(new, touched, gone, len(known), is_forced)
+    return Difference(new, touched, gone, len(known) if total is None else total, is_forced)
 
 
 def refuse_mass_loss(difference: Difference, folder: Path) -> None:

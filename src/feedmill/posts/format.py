@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from datetime import tzinfo
+from typing import NamedTuple
 
 from frontmatter.default_handlers import BaseHandler
 
 from feedmill.errors import PostError
 from feedmill.model import Markup, Post
 from feedmill.posts.fields import Fields, read_json, read_toml
-from feedmill.posts.layout import normal_lines, read_layout
+from feedmill.posts.layout import Layout, normal_lines, read_layout
 from feedmill.posts.meaning import Reading
 from feedmill.posts.yamlfields import read_yaml
 
@@ -28,8 +28,7 @@ MAX_FRONT_MATTER = 64 * 1024
 _BLANK = "\ufeff \t\n\x0b\x0c"
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """A post and what was read in spite of a defect."""
 
     post: Post
@@ -37,10 +36,11 @@ class Decoded:
     problems: tuple[tuple[int, str, str], ...]
     #: Line of the file on which `post.body` begins.
     body_line: int
+    #: Where the body's UTF-8 lies in the file's bytes (start, length); () where the file writes it another way.
+    span: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """A file cut in its parts; nothing of the front matter's language has been read."""
 
     #: From the front matter's first line on, line feeds only.
@@ -48,6 +48,8 @@ class Opened:
     handler: PostHandler
     #: Lines of the file before `text`.
     skipped: int
+    #: Bytes of the file before `text`, where its lines end in line feeds.
+    offset: int
     #: Where in `text` the front matter begins and ends, and the body begins.
     start: int
     end: int
@@ -155,9 +157,20 @@ def decode(data: bytes, *, name: str, zone: tzinfo) -> Decoded:
     layout = read_layout(opened.text[opened.body :], name=name)
     reading = Reading(read_fields(opened), layout, name=name, zone=zone)
     post = reading.post()
-    before = opened.line_at(opened.start) - 1
-    problems = sorted((line + before if line else 0, rule, message) for line, rule, message in reading.problems)
-    return Decoded(post, tuple(problems), opened.line_at(opened.body + layout.start))
+    problems: list[tuple[int, str, str]] = []
+    if reading.problems:
+        before = opened.line_at(opened.start) - 1
+        problems = sorted((line + before if line else 0, rule, message) for line, rule, message in reading.problems)
+    return Decoded(post, tuple(problems), opened.line_at(opened.body + layout.start), _body_span(data, opened, layout))
+
+
+def _body_span(data: bytes, opened: Opened, layout: Layout) -> tuple[int, ...]:
+    """Return `Decoded.span`: only what stands around the body is encoded again, which is short."""
+    start = opened.body + layout.start
+    if b"\r" in data or not opened.text.startswith(layout.body, start):  # other line ends, or braces as references
+        return ()
+    first = opened.offset + len(opened.text[:start].encode())
+    return first, len(data) - len(opened.text[start + len(layout.body) :].encode()) - first
 
 
 def read_body(data: bytes, *, name: str) -> tuple[str, Markup]:
@@ -182,12 +195,12 @@ def open_post(data: bytes) -> Opened:
     skipped = text.count("\n", 0, start)
     if text[max(start - 1, 0)] in " \t":  # an indented first line is no boundary
         start = text.rfind("\n", 0, start) + 1
-    text = text[start:]
+    offset, text = len(text[:start].encode()), text[start:]
     handler = next((handler for handler in HANDLERS if handler.detect(text)), None)
     if handler is None:
         raise PostError("no front matter: the file must begin with a line of --- (YAML), +++ (TOML) or with { (JSON)", line=skipped + 1)
     try:
-        opened = Opened(text, handler, skipped, *handler.locate(text))
+        opened = Opened(text, handler, skipped, offset, *handler.locate(text))
     except PostError as exc:
         raise PostError(exc.reason, line=exc.line + skipped if exc.line else 0) from exc
     if opened.end - opened.start > MAX_FRONT_MATTER or len(opened.front_matter.encode()) > MAX_FRONT_MATTER:

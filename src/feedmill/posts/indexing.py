@@ -47,14 +47,4 @@ def _index_post(folder: str, path: str, known: str, zone: ZoneInfo) -> list[Any]
     date, updated = (None if moment is None else to_epoch(moment) for moment in (post.date, post.updated))
     filing = to_json([post.categories, post.tags])
     facts = [post.is_published, post.guid, post.source, post.title, date, updated, filing]
-    return [path, "post", digest, to_record(post), facts, decoded.problems, body_span(data, post.body)]
-
-
-def body_span(data: bytes, body: str) -> list[int]:
-    """Return where the UTF-8 of `body` lies in the file's bytes ([start, length]), [] where the file writes it another way.
-
-    Whoever has the same bytes again need not look for the body's end and markup.
-    """
-    encoded = body.encode()
-    start = data.rfind(encoded)
-    return [start, len(encoded)] if start >= 0 else []
+    return [path, "post", digest, to_record(post), facts, decoded.problems, decoded.span]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -49,16 +49,41 @@ def list_posts(folder: Path) -> Listing:
     listing = Listing()
     try:
         root = os.path.realpath(folder, strict=True)
-        for path, entry in _walk(root, listing):
-            _list_entry(entry, path, root, listing)
+        for path in _walk(root, listing):
+            _list_path(path, root, listing)
     except OSError as exc:
-        advice = "create it, or set posts.dir in the configuration" if isinstance(exc, FileNotFoundError) else ""
-        raise StorageError(f"the folder of posts {folder} cannot be read: {reason_of(exc, advice=advice)}") from exc
+        raise _unreadable(folder, exc) from exc
     return listing
 
 
-def _walk(root: str, listing: Listing) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield everything but folders with its path relative to `root`; a folder below that cannot be read is a problem."""
+def list_some(folder: Path, paths: Iterable[str]) -> Listing:
+    """List those of `paths` (relative to `folder`, none of them hidden or in a hidden folder) that are posts, as `list_posts` would.
+
+    Raises StorageError when `folder` cannot be read.
+    """
+    listing = Listing()
+    try:
+        root = os.path.realpath(folder, strict=True)
+    except OSError as exc:
+        raise _unreadable(folder, exc) from exc
+    folders: dict[str, bool] = {}
+    for path in paths:
+        above = os.path.dirname(path)
+        if above not in folders:
+            place = os.path.join(root, above) if above else root
+            folders[above] = os.path.realpath(place) == place
+        if folders[above]:  # nothing behind a link to a folder is a post
+            _list_path(path, root, listing)
+    return listing
+
+
+def _unreadable(folder: Path, exc: OSError) -> StorageError:
+    advice = "create it, or set posts.dir in the configuration" if isinstance(exc, FileNotFoundError) else ""
+    return StorageError(f"the folder of posts {folder} cannot be read: {reason_of(exc, advice=advice)}")
+
+
+def _walk(root: str, listing: Listing) -> Iterator[str]:
+    """List the ordinary files, yield the paths of all else but folders; a folder below that cannot be read is a problem."""
     folders = [""]
     while folders:
         prefix = folders.pop()
@@ -81,7 +106,7 @@ def _walk(root: str, listing: Listing) -> Iterator[tuple[str, os.DirEntry[str]]]
                 elif entry.is_dir(follow_symlinks=False):
                     folders.append(f"{prefix}{name}/")
                 else:
-                    yield prefix + name, entry
+                    yield prefix + name
 
 
 def _stamp_of(entry: os.DirEntry[str]) -> Stamp | None:
@@ -102,21 +127,22 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def _list_entry(entry: os.DirEntry[str], path: str, root: str, listing: Listing) -> None:
-    name = entry.name.lower()
-    if name in NOT_POSTS or not (name.endswith(POST_SUFFIXES) or (entry.is_symlink() and os.path.isdir(entry.path))):
+def _list_path(path: str, root: str, listing: Listing) -> None:
+    place = os.path.join(root, path)
+    name = os.path.basename(path).lower()
+    if name in NOT_POSTS or not (name.endswith(POST_SUFFIXES) or (os.path.islink(place) and os.path.isdir(place))):
         return
     try:
-        status = entry.stat(follow_symlinks=False)
+        status = os.lstat(place)
         if stat.S_ISLNK(status.st_mode):
-            if not f"{os.path.realpath(entry.path)}/".startswith(f"{root}/"):
+            if not f"{os.path.realpath(place)}/".startswith(f"{root}/"):
                 message = "a link out of the folder of posts is not followed; put here what it leads to"
                 listing.problems.append(_problem(path, "link", message))
                 return
-            status = entry.stat()
+            status = os.stat(place)
         path.encode("utf-8")
     except FileNotFoundError:
-        if entry.is_symlink():
+        if os.path.islink(place):
             listing.problems.append(_problem(path, "link", "a link to nothing; remove it or mend it"))
         return
     except UnicodeEncodeError:

@@ -11,7 +11,7 @@ from feedmill.errors import PostError
 from feedmill.model import Value
 from feedmill.posts.fields import Fields, repeated_key
 from feedmill.text import clean_text
-from feedmill.yamlstrict import Document, YamlBroken, YamlRefused, read_mapping
+from feedmill.yamlstrict import Document, YamlBroken, YamlRefused, read_events, read_mapping, read_simple
 
 #: The keys whose presence makes a broken front matter one of a post, and worth a line-wise reading.
 HOUSE_KEYS = ("title", "categories", "headimg", "author", "comments", "date", "thumbnail")
@@ -36,8 +36,10 @@ def read_yaml(text: str) -> Fields:
     """
     if not _READABLE.fullmatch(text):
         text = _UNREADABLE.sub(" ", clean_text(text))
+    if (simple := read_simple(text)) is not None:
+        return Fields(simple.value, simple.lines)  # nothing is hidden in such lines
     try:
-        document = read_mapping(text)
+        document = read_events(text)
     except YamlBroken as exc:
         return _salvage(text, exc)
     except YamlRefused as exc:

@@ -74,8 +74,15 @@ class Documents:
 
     def all(self) -> list[Document]:
         """Return every known document, by feed number, page and format."""
+        return self._select("")
+
+    def heads_and_stale(self) -> list[Document]:
+        """Return the documents with the newest entries, and those that must be looked at again, in the same order."""
+        return self._select("WHERE page=0 OR is_stale=1")
+
+    def _select(self, which: str) -> list[Document]:
         with reading(self._catalog.path):
-            rows = self._sql.execute(f"SELECT {_COLUMNS} FROM documents ORDER BY feed, page, format").fetchall()  # noqa: S608
+            rows = self._sql.execute(f"SELECT {_COLUMNS} FROM documents {which} ORDER BY feed, page, format").fetchall()  # noqa: S608
         return [
             Document(number, feed, kind, page, file, FileStamp(*stamp), digest, entries, updated, bool(stale))
             for number, feed, kind, page, file, *stamp, digest, entries, updated, stale in rows

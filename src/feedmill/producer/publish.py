@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 from feedmill.config import Config
 from feedmill.durable import TEMP_PREFIX, TEMP_SUFFIX, storage, sweep
 from feedmill.errors import StorageError
-from feedmill.model import Progress
+from feedmill.model import Problem, Progress
 from feedmill.posts.catalog import REFUSED, Catalog
 from feedmill.posts.difference import Difference, compare, refuse_mass_loss
 from feedmill.posts.record import to_epoch
-from feedmill.posts.store import UNREAD, Listing, list_posts
+from feedmill.posts.store import UNREAD, Listing, list_posts, list_some
 from feedmill.producer.chosen import choose_feeds
 from feedmill.producer.documents import Document
 from feedmill.producer.fingerprint import fingerprint
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from feedmill.producer.press import Press, Sheet
 
 _ATTEMPTS = 4
+#: Key in the catalog of what stands in the folder of posts and is none, as JSON.
+_LISTED = "listed"
 #: What stands beside the feeds whatever these are; `producer.listing` has the names too, and is heavy to load.
 _FOR_EVERYBODY = (STYLESHEET, "opml.xml", "index.html")
 
@@ -55,6 +57,9 @@ class Request:
     names: tuple[str, ...] = ()
     is_full: bool = False
     is_dry: bool = False
+    #: The only posts (relative to the folder of posts) that may have changed since the last run; None: all are looked at. Who gives
+    #: them has listened to the folder since before that run. What others did to the archive documents is then not looked for.
+    paths: frozenset[str] | None = None
 
 
 def publish(config: Config, request: Request, *, now: datetime, progress: Progress = lambda *_: None) -> Report:
@@ -83,7 +88,7 @@ def publish(config: Config, request: Request, *, now: datetime, progress: Progre
             except PostsMovedError:
                 continue
             except SpoiledError:
-                request = Request(request.names, is_full=True, is_dry=request.is_dry)
+                request = replace(request, is_full=True)
     raise StorageError(
         f"{config.posts_dir} keeps changing while it is read, or its catalog cannot be kept: nothing was published; run again"
     )
@@ -119,10 +124,13 @@ class _Publishing:
         self._was_cut_short = self._memory.recall(*UNFINISHED) == "yes"
         is_outdated = self._catalog.meta("made with") != self._made_with
         self._is_rebuild = request.is_full or is_outdated or self._was_cut_short
+        #: None where all posts are looked at.
+        self._listed = self._catalog.meta(_LISTED)
+        self._paths = None if self._is_rebuild or self._listed is None else request.paths
 
     def run(self) -> Report:
         """Do it."""
-        listing = list_posts(self._config.posts_dir)
+        listing = self._list()
         self._sweep(listing)
         difference = self._compare(listing)
         run = Run()
@@ -131,7 +139,10 @@ class _Publishing:
         self._mark_due()
         feeds = choose_feeds(self._published.feeds().values(), self._request.names)
         stale, intact = self._look_at(feeds)
-        if stale or difference or self._is_rebuild or not self._has_lists():
+        listed = json.dumps([astuple(problem) for problem in listing.problems])
+        is_new = difference or listed != self._listed
+        if stale or is_new or self._is_rebuild or not self._has_lists():
+            self._catalog.set_meta(_LISTED, listed)
             self._mark_unfinished("yes")
             try:
                 self._print(feeds, stale, intact, run)
@@ -148,7 +159,7 @@ class _Publishing:
 
     def _look_at(self, feeds: Iterable[Feed]) -> tuple[list[Document], dict[int, Document]]:
         """Return the documents of `feeds` that may have to be written, and all whose file is the one that was written, by number."""
-        documents = self._published.documents.all()
+        documents = self._published.documents.all() if self._paths is None else self._published.documents.heads_and_stale()
         intact = {one.number: one for one in documents if self._sink.look(one.file) == one.stamp}
         chosen = {feed.number for feed in feeds}
         is_damaged = (one for one in documents if one.feed in chosen and (one.is_stale or (one.digest and one.number not in intact)))
@@ -211,7 +222,20 @@ class _Publishing:
             self._memory.note(*UNFINISHED, answer)
             self._memory.commit()
 
+    def _list(self) -> Listing:
+        """Return what stands in the folder of posts; where only some may have changed, these, and the problems of the others."""
+        if self._paths is None:
+            return list_posts(self._config.posts_dir)
+        listing = list_some(self._config.posts_dir, self._paths)
+        before = (Problem(*problem) for problem in json.loads(self._listed or "[]"))
+        listing.problems.extend(problem for problem in before if problem.path not in self._paths)
+        return listing
+
     def _compare(self, listing: Listing) -> Difference:
+        if self._paths is not None:
+            difference = compare(self._catalog.stamps_of(self._paths), listing, total=self._catalog.count_files())
+            refuse_mass_loss(difference, self._config.posts_dir)
+            return difference
         known = self._catalog.stamps()
         difference = compare(known, listing)
         if not self._request.is_full:

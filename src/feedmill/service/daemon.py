@@ -201,7 +201,8 @@ class Daemon:
         counts.posts_updated += report.updated
         if report.new or report.updated:
             logger.info("source %s: %d new, %d updated", report.name, report.new, report.updated)
-            self._printer.request()
+            if self._watch is None or self._watch.is_polling:  # else the Watch tells which files they are
+                self._printer.request()
         if report.error and (report.result != "failed" or state.failures <= 1):
             logger.warning("source %s: %s: %s", report.name, report.result, report.error)
         for what, why in report.notes[:5]:
@@ -242,14 +243,15 @@ class Daemon:
             logger.error("not published: %s", exc)
         self._health.publish_trouble = str(exc)
 
-    def _noticed(self, change: Change) -> None:
+    def _noticed(self, change: Change, paths: frozenset[str] | None) -> None:
         if self._is_ending:
             return
         if change is Change.CONFIG:
             self._reload()
             return
         self._syncing.posts_changed()
-        self._printer.request()
+        if change is Change.POSTS:
+            self._printer.request(paths)
 
     def _numbers(self) -> Iterator[tuple[str, str, float]]:
         due, overdue = self._syncing.due(self._around.now())

@@ -1,7 +1,8 @@
 """The child process that publishes for the daemon: apart, so that readers are served meanwhile, and warm, so that an edit takes no imports.
 
-It writes the line `ready`, then reads a request a line: {"config": {"text", "root", "name"}, "now": epoch seconds}. It answers in
-lines, each a JSON list of a kind and a value: `log`, `progress` and `feeds` while there are such, then one `report` or `error`.
+It writes the line `ready`, then reads a request a line: {"config": {"text", "root", "name"}, "now": epoch seconds, "paths": of the
+posts that may have changed, or null}. It answers in lines, each a JSON list of a kind and a value: `log`, `progress` and `feeds` while
+there are such, then one `report` or `error`.
 """
 
 from __future__ import annotations
@@ -157,7 +158,8 @@ class _Printing:
         started = time.monotonic()
         config = self._configured(request["config"])
         now = datetime.fromtimestamp(request["now"], UTC)
-        report = publish(config, Request(), now=now, progress=self._answers.progress)
+        paths = None if request["paths"] is None else frozenset(request["paths"])
+        report = publish(config, Request(paths=paths), now=now, progress=self._answers.progress)
         changed = [(feed.path, feed.category, feed.entries) for feed in report.feeds if feed.changed]
         for start in range(0, len(changed), _FEEDS):
             self._answers.say("feeds", changed[start : start + _FEEDS])

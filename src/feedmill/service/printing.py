@@ -65,6 +65,10 @@ class Printer:
         self._ending: set[asyncio.Task[None]] = set()
         #: The run that was asked for and has not begun.
         self._wanted: asyncio.Future[Printed] | None = None
+        #: The posts that it is to look at; None: all of them.
+        self._paths: frozenset[str] | None = None
+        #: True until a run has looked at all posts, and after one that failed.
+        self._is_unsure = True
         self._runner: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -95,19 +99,25 @@ class Printer:
         if self._runner is None and self._timer is None:
             self._rest()
 
-    def request(self) -> None:
-        """Ask for a run that begins after this call; any number of requests while one is in hand make one more."""
+    def request(self, paths: frozenset[str] | None = None) -> None:
+        """Ask for a run that begins after this call; any number of requests while one is in hand make one more.
+
+        `paths`: the only posts (relative to their folder) that may have changed since the request before; None: any may have.
+        """
         if not self._is_closed:
-            self._want()
+            self._want(paths)
 
     async def publish(self) -> Printed:
         """As `request`, and wait for that run. Raises StorageError, ConfigError or PrintingError."""
         if self._is_closed:
             raise PrintingError(_ENDED)
-        return await asyncio.shield(self._want())
+        return await asyncio.shield(self._want(None))
 
-    def _want(self) -> asyncio.Future[Printed]:
+    def _want(self, paths: frozenset[str] | None) -> asyncio.Future[Printed]:
         self._stop_timer()
+        if self._wanted is None:
+            self._paths = frozenset()
+        self._paths = None if paths is None or self._paths is None else self._paths | paths
         if self._wanted is None:
             self._wanted = asyncio.get_running_loop().create_future()
             self._wanted.add_done_callback(lambda future: future.cancelled() or future.exception())  # nobody may be waiting
@@ -147,15 +157,20 @@ class Printer:
 
     async def _run(self) -> Printed:
         """Have the child publish. Raises FeedmillError."""
+        paths = None if self._is_unsure else self._paths
+        self._is_unsure = True
         child = await self._take()
         settings = {"text": self.settings.text, "root": os.path.abspath(self.settings.root), "name": self.settings.name}
         try:
-            return await child.print({"config": settings, "now": self._clock().timestamp()})
+            listed = None if paths is None else sorted(paths)
+            printed = await child.print({"config": settings, "now": self._clock().timestamp(), "paths": listed})
         except (ConfigError, StorageError, Defect):
             raise
         except BaseException:  # a cancelled run too has a child in the middle of it
             self._lose(child)
             raise
+        self._is_unsure = False
+        return printed
 
     async def _take(self) -> PrinterChild:
         """Return the child; start one where there is none, or it died. Raises PrintingError."""

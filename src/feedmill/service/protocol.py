@@ -108,7 +108,7 @@ class _WireProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         # Nearly always what comes is one whole head and nothing else.
-        if self.phase <= IDLE and data.find(_END) == len(data) - len(_END) and data.isascii() and len(data) <= self.head_bytes:
+        if self.phase <= IDLE and 0 <= data.find(_END) == len(data) - len(_END) and data.isascii() and len(data) <= self.head_bytes:
             self._feed(data)
             if self.phase == BODY:
                 self._answer_without_body(b"")

@@ -31,6 +31,9 @@ __all__ = ["Change", "Watch", "WatchTimes"]
 
 #: More folders than this are not watched one by one: watchfiles takes 20 µs for each, and lets nothing else run meanwhile (measured).
 MOST_FOLDERS = 2_000
+#: More files than this are not told one by one. It is far below what the kernel keeps for a listener (fs.inotify.max_queued_events:
+#: 16,384): where it had to drop notices, all posts are looked at.
+MOST_PATHS = 1_000
 #: So often in a row may listening break before it counts as missing.
 _PATIENCE = 3
 #: Folders may come by the hundred: listening begins anew once in so many seconds.
@@ -68,7 +71,8 @@ class _Unnotified(Exception):
 class Watch:
     """A context in which `heard` is called, in the event loop, for everything that changes.
 
-    It begins with POSTS, for what changed before. The configuration is compared with what it was when the Watch was made:
+    It begins with POSTS, for what changed before. Of POSTS it also says which files (relative to the folder, with "/") may have
+    changed since it last did; None where it cannot know. The configuration is compared with what it was when the Watch was made:
     make it first, then read the file.
     """
 
@@ -77,7 +81,7 @@ class Watch:
         posts: Path,
         config: Path,
         *,
-        heard: Callable[[Change], None],
+        heard: Callable[[Change, frozenset[str] | None], None],
         times: WatchTimes = WatchTimes(),
         listen: Callable[[list[str]], Notices] = listen,
         mounts: Path = Path("/proc/self/mountinfo"),
@@ -91,6 +95,8 @@ class Watch:
         self._root = ""
         self._folders: dict[str, Identity] = {}
         self._config_folders: dict[str, Identity | None] = {}
+        #: Files that may have changed since POSTS was told; None where that is not known.
+        self._paths: set[str] | None = None
         #: True when folders came or went since listening began.
         self._is_outdated = False
         #: The posts as they were when they were looked through last; None when they could not be read.
@@ -211,19 +217,23 @@ class Watch:
     def _hear_of(self, path: str) -> None:
         """Note what a notice means, if anything."""
         folder, name = os.path.split(path)
-        if path in self._folders:
+        if path in self._folders or (folder in self._folders and not name.startswith(".") and is_folder(path)):
             self._is_outdated = True
             self._hear(Change.POSTS)
         elif folder in self._folders:
             if may_be_post(name):
-                self._hear(Change.POSTS)
+                self._hear_of_post(path)
             elif folder == self._root and name == TOMBSTONES:
                 self._hear(Change.DELETED)
-            elif not name.startswith(".") and is_folder(path):
-                self._is_outdated = True
-                self._hear(Change.POSTS)
         if folder in self._config_folders:
             self._hear(Change.CONFIG)
+
+    def _hear_of_post(self, path: str) -> None:
+        if self._paths is not None and len(self._paths) < MOST_PATHS:
+            self._paths.add(os.path.relpath(path, self._root))
+            self._quiet.hear(Change.POSTS, time.monotonic())
+        else:
+            self._hear(Change.POSTS)
 
     def _look_at_files(self) -> None:
         """Hear of files that changed without a notice: behind a link, or while nobody listened."""
@@ -281,10 +291,16 @@ class Watch:
             return None
 
     def _hear(self, change: Change) -> None:
+        """Hear of a change; of posts, that any of them may have changed."""
+        if change is Change.POSTS:
+            self._paths = None
         self._quiet.hear(change, time.monotonic())
 
     def _tell(self, now: float) -> None:
         """Tell of what is over. A file that holds what it held has not changed."""
         for change in self._quiet.due(now):
-            if change is Change.POSTS or self._files[change].has_changed():
-                self._in_loop(self._heard, change)
+            if change is Change.POSTS:
+                paths, self._paths = self._paths, set()
+                self._in_loop(self._heard, change, None if paths is None else frozenset(paths))
+            elif self._files[change].has_changed():
+                self._in_loop(self._heard, change, None)
