@@ -241,7 +241,8 @@ class Batch:
             while self._staged:
                 temporary, target = self._staged[-1]
                 if target in spare:
-                    os.unlink(temporary)
+                    with storage(temporary, doing="remove"):
+                        os.unlink(temporary)
                     occupied.append(target)
                 elif target not in self._only_new:
                     with storage(target, doing="replace"):

@@ -167,17 +167,22 @@ class Deliverer:
             delivery.rows.append(step.article)
             delivery.skipped.append((before.path, "upstream changed it; a person has edited the post, which is kept"))
             return None
-        post = self._revised(delivery.source, step, found, now)
-        data = encode(post, leading_blank_line=self._config.posts.leading_blank_line)
+        old = decode(found, name=before.path.rpartition("/")[2], zone=self._config.site.zone).post
+        post = self._revised(delivery.source, step, old, now)
+        data = self._encoded(post)
+        if standing == before.planned and self._encoded(replace(post, updated=old.updated)) == found:
+            data = found  # written just before a crash: this edition, which was changed then and not now
         article = step.article._replace(digest=digest_of(data), planned="")
         if data == found:
             delivery.rows.append(article)
             return None
         return _File(delivery, article, before, data, standing)
 
-    def _revised(self, source: SourceConfig, step: Step, found: bytes, now: int) -> Post:
+    def _encoded(self, post: Post) -> bytes:
+        return encode(post, leading_blank_line=self._config.posts.leading_blank_line)
+
+    def _revised(self, source: SourceConfig, step: Step, old: Post, now: int) -> Post:
         """Return the post as upstream has it now: its identity, its date and its place in the tree stay."""
-        old = decode(found, name=step.article.path.rpartition("/")[2], zone=self._config.site.zone).post
         posted = step.article.posted
         moment = updated_date(step.entry, posted, now)
         last = int(old.updated.timestamp()) if old.updated else posted

@@ -68,6 +68,8 @@ MIGRATIONS = (
     ALTER TABLE placements ADD COLUMN position INTEGER;
     CREATE INDEX placements_by_position ON placements (feed, position) WHERE position IS NOT NULL;
     """,
+    # How many posts stand in a feed; NULL where that is to be counted.
+    "ALTER TABLE feeds ADD COLUMN posts INTEGER;",
 )
 
 
@@ -235,6 +237,6 @@ class Catalog:
         with reading(self.path):
             query = """
                 SELECT p.file, f.path, p.status, p.notes FROM posts p JOIN files f USING (file)
-                WHERE p.notes IS NOT NULL ORDER BY f.path"""
+                WHERE p.notes IS NOT NULL ORDER BY +f.path"""  # else SQLite goes through all files by path (measured: 150 ms of 100,000)
             rows = self.connection.execute(query).fetchall()
         return [(file, status, Problem(path, *note)) for file, path, status, notes in rows for note in json.loads(notes)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from feedmill.crew import Crew
+from feedmill.durable import storage
 from feedmill.model import Progress
 from feedmill.producer.archive import span_of
 from feedmill.producer.categories import ROOT
@@ -180,9 +181,10 @@ class Press:
     def _bytes(self, lies: _Lies) -> bytes:
         place, start, length, digest = lies
         if isinstance(place, str):
-            if place not in self._handles:
-                self._handles[place] = os.open(self._spool / place, os.O_RDONLY | os.O_CLOEXEC)
-            return os.pread(self._handles[place], length, start)
+            with storage(self._spool / place, doing="read"):
+                if place not in self._handles:
+                    self._handles[place] = os.open(self._spool / place, os.O_RDONLY | os.O_CLOEXEC)
+                return os.pread(self._handles[place], length, start)
         if self._opened[0] != place.number:
             self._opened = (place.number, self._sink.read(place.file))
         data = self._opened[1][start : start + length]

@@ -263,7 +263,9 @@ class _Publishing:
         before = self._catalog.meta("now")
         due = self._catalog.became_due(int(before), self._now) if before else []
         if due:
-            self._published.documents.mark_heads_stale(self._published.feeds_with(due))
+            feeds = self._published.feeds_with(due)
+            self._published.documents.mark_heads_stale(feeds)
+            self._published.count_anew(feeds)
             self._published.displace(due)
 
     def _print(self, feeds: Iterable[Feed], stale: Sequence[Document], intact: dict[int, Document], run: Run) -> None:
