@@ -2,7 +2,8 @@
 # make test    runs the tests, but for those that take longest
 # make check   what CI runs: format, lint, types, import contracts, all tests
 # make bench   measures publishing beside Hugo, syncing beside reader and newsboat, serving beside nginx, where these are installed
-# make fuzz    fuzzes what reads foreign bytes, 30 s a target (needs Linux)
+# make load    puts a daemon under load and writes what that shows into docs/reliability.md, some four minutes (needs Linux)
+# make fuzz    fuzzes what reads foreign bytes, 20 s a target (needs Linux)
 # make reliability  runs all tests and writes what they show into docs/reliability.md
 # make lock    resolves pyproject.toml anew into requirements.lock (needs uv)
 # make clean   removes what these make; posts, feeds and the state database stay
@@ -11,7 +12,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := src tests benchmarks
 
-.PHONY: run test check bench fuzz reliability lock clean
+.PHONY: run test check bench load fuzz reliability lock clean
 
 run: .venv/ready
 	@$(BIN)/publish-feed
@@ -31,8 +32,11 @@ bench: .venv/ready-dev .venv-bench/ready
 	$(BIN)/python benchmarks/sync.py
 	$(BIN)/python benchmarks/serve.py
 
+load: .venv/ready-dev
+	$(BIN)/python benchmarks/load.py --write
+
 fuzz: .venv-fuzz/ready
-	.venv-fuzz/bin/python tests/fuzz/run.py --seconds 30 --seed 1
+	.venv-fuzz/bin/python tests/fuzz/run.py --seconds 20 --seed 1
 
 reliability: .venv/ready-dev
 	mkdir -p build

@@ -25,6 +25,8 @@ __all__ = ["Printed", "Printer", "PrinterLimits", "PrintingError", "Settings"]
 _COMMAND = tuple(command_of("feedmill.service.printer"))
 _LIMITS = PrinterLimits()
 _ENDED = "publishing has ended"
+#: Seconds between two runs: who waits for the project's lock looks every 50 ms whether it is free, and so comes in between.
+_TURN = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ class Printer:
                     wanted.set_result(printed)
                     asyncio.get_running_loop().call_soon(self._on_report, printed)
                     self._rest()
+                if self._wanted is not None:
+                    await asyncio.sleep(_TURN)
         finally:
             self._runner = None
 
