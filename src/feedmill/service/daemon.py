@@ -40,8 +40,10 @@ logger = logging.getLogger(__name__)
 TICK = 1.0
 #: Documents are read at this niceness: readers are served first.
 _NICENESS = 5
-#: How often everything is published that no notification told of, in seconds.
-SCAN = 60.0
+#: How often is published what no notification tells of, in seconds: posts whose time has come, feeds that somebody took away; …
+LOOK = 60.0
+#: … and how often all posts are looked at, whatever was told: one can be a link to another.
+SCAN = 300.0
 #: How long a publish in hand may take when the daemon ends, and then everything else, in seconds; below 10 together.
 _PRINT_GRACE, _GRACE = 4.0, 4.0
 
@@ -153,7 +155,8 @@ class Daemon:
         # No job is ever too late to run (the default drops what is a second late), and none runs twice at once.
         scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
         scheduler.add_job(self._tick, "interval", seconds=TICK, id="tick", next_run_time=datetime.now(UTC))
-        scheduler.add_job(self._publish, "interval", seconds=SCAN, id="scan")
+        scheduler.add_job(self._publish, "interval", seconds=LOOK, id="look")
+        scheduler.add_job(self._publish_all, "interval", seconds=SCAN, id="scan")
         scheduler.add_listener(self._left_out, EVENT_JOB_MAX_INSTANCES)
         scheduler.add_listener(self._failed, EVENT_JOB_ERROR)
         return scheduler
@@ -179,11 +182,14 @@ class Daemon:
             now = datetime.now(UTC)
             if self._scheduler.get_job("tick").next_run_time > now + timedelta(seconds=2 * TICK):
                 logger.warning("the clock was set back; everything that is due is looked at anew")
-                for job in ("tick", "scan"):
+                for job in ("tick", "look", "scan"):
                     self._scheduler.modify_job(job, next_run_time=now)
 
     async def _publish(self) -> None:
-        """Ask for a publish; a coroutine, for APScheduler runs plain functions in a thread."""
+        """Ask for a publish of no post that changed; a coroutine, for APScheduler runs plain functions in a thread."""
+        self._printer.request(frozenset())
+
+    async def _publish_all(self) -> None:
         self._printer.request()
 
     def _left_out(self, _: object) -> None:
