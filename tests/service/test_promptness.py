@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import uvicorn
 import uvloop
 
+from feedmill.service.promptness import AtOnce, KnownHeads
 from feedmill.service.protocol import WireCounts, WireLimits, make_protocol
 from feedmill.service.representation import Reply, refusal
 from wire import echo
@@ -34,6 +37,12 @@ class _Server(uvicorn.Server):
 
 def ask(sent: bytes, *, access_log: bool = False, piece: int = 2**20) -> tuple[bytes, int]:
     """Send bytes on one connection, `piece` at a time, close our side; return all that came, and how many requests were counted."""
+    pieces = [sent[start : start + piece] for start in range(0, len(sent), piece)]
+    return ask_in_turn(pieces, at_once, pause=0.0, access_log=access_log)
+
+
+def ask_in_turn(pieces: list[bytes], at_once: AtOnce, *, pause: float = 0.03, access_log: bool = False) -> tuple[bytes, int]:
+    """As `ask`, with a pause after each piece, in which it is answered where it can be."""
 
     async def talk() -> tuple[bytes, int]:
         settings = uvicorn.Config(
@@ -52,9 +61,9 @@ def ask(sent: bytes, *, access_log: bool = False, piece: int = 2**20) -> tuple[b
         while not server.started:
             await asyncio.sleep(0.01)
         reader, writer = await asyncio.open_connection("127.0.0.1", server.servers[0].sockets[0].getsockname()[1])
-        for start in range(0, len(sent), piece):
-            writer.write(sent[start : start + piece])
-            await asyncio.sleep(0)
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(pause)
         writer.write_eof()
         async with asyncio.timeout(15):
             came = await reader.read()
@@ -146,3 +155,58 @@ def test_a_refusal_without_ready_lines_is_whole():
 def test_a_large_answer_before_other_answers_is_whole():
     came, _ = ask(get("/large") + get("/ready") + get("/x"))
     assert [len(body) for body in bodies(came)] == [2_000_000, 5, len(b"GET /x")]
+
+
+# Heads that are known
+
+
+def test_a_head_that_came_before_is_answered_by_what_lies_ready_now():
+    turn = iter([b"first", b"later", None, None, b"again"])  # what does not lie ready is read, and asked for again
+    asked: list[tuple[str, bytes, list[tuple[bytes, bytes]]]] = []
+
+    def changing(scope: Any) -> Reply | None:
+        asked.append((scope["method"], scope["raw_path"], list(scope["headers"])))
+        body = next(turn)
+        return None if body is None else Reply(200, [], body, b"content-length: 5\r\n")
+
+    head = get("/ready", 'If-None-Match: "1"')
+    came, counted = ask_in_turn([head] * 4, changing)
+    assert [body for body in bodies(came) if body][:2] == [b"first", b"later"]
+    assert bodies(came)[3] == b"again"
+    assert counted == 4
+    assert asked == [("GET", b"/ready", [(b"host", b"a"), (b"if-none-match", b'"1"')])] * 5
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        [get("/ready"), get("/ready", "Connection: close"), get("/ready")],
+        [get("/ready")[:-2], b"\r\n", get("/ready")],
+        [get("/ready"), get("/ready")[:9], get("/ready")[9:]],
+        [get("/ready"), get("/ready") * 2, get("/other"), get("/ready")],
+        [get("/ready"), get("/ready") + b"GET", b" /ready HTTP/1.1\r\nHost: a\r\n\r\n"],
+        [get("/ready", version="1.0"), get("/ready", version="1.0")],
+        [get("/ready", "Content-Length: 3") + b"abc", get("/ready")],
+        [get("/ready", "X: " + "x" * 2000)] * 2,
+    ],
+)
+def test_what_is_known_changes_no_answer(heads: list[bytes], monkeypatch: pytest.MonkeyPatch):
+    def answers() -> tuple[bytes, int]:
+        came, counted = ask_in_turn(heads, at_once)
+        return re.sub(rb"(?<=\r\ndate: )[^\r]+", b"", came), counted
+
+    known = answers()
+    monkeypatch.setattr(KnownHeads, "send_again", lambda *_: False)
+    assert answers() == known
+
+
+def test_no_more_heads_are_known_than_there_is_room_for():
+    heads, answered = KnownHeads(), []
+    for number in range(5000):
+        connection = SimpleNamespace(scope={"method": "GET", "raw_path": b"/%d" % number, "headers": [], "more": 1})
+        heads.note(b"%d" % number, connection)
+    connection = SimpleNamespace(access_log=False, flow=SimpleNamespace(write_paused=False))
+    for number in range(5000):
+        heads.send_again(connection, answered.append, b"%d" % number)
+    assert 0 < len(answered) <= 2048
+    assert answered[-1] == {"method": "GET", "raw_path": b"/4999", "headers": []}

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from feedmill.service.lastwords import LastWords, refusal
 from feedmill.service.patience import BODY, BUSY, HEAD, IDLE, NEW, PARTING, Outflow, Watch, WireCounts, WireLimits
-from feedmill.service.promptness import AtOnce, send_at_once
+from feedmill.service.promptness import AtOnce, KnownHeads, send_at_once
 
 __all__ = ["AtOnce", "WireCounts", "WireLimits", "make_protocol"]
 
@@ -44,7 +44,7 @@ def make_protocol(limits: WireLimits, counts: WireCounts, *, at_once: AtOnce = l
     """
     watch = Watch(limits, counts)
     caps = {"head_bytes": limits.head_bytes, "url_bytes": limits.url_bytes, "fields": limits.fields}
-    return type("WireProtocol", (_WireProtocol,), {"watch": watch, "at_once": staticmethod(at_once), **caps})
+    return type("WireProtocol", (_WireProtocol,), {"watch": watch, "heads": KnownHeads(), "at_once": staticmethod(at_once), **caps})
 
 
 class _StopError(Exception):
@@ -53,6 +53,7 @@ class _StopError(Exception):
 
 class _WireProtocol(HttpToolsProtocol):
     watch: Watch
+    heads: KnownHeads
     at_once: AtOnce
     head_bytes: int
     url_bytes: int
@@ -70,6 +71,8 @@ class _WireProtocol(HttpToolsProtocol):
     _announces_body = False
     #: Whether the request has a Connection field.
     _names_connection = False
+    #: Whether the head that was read last had an answer that lay ready.
+    _was_ready = False
     _head_size = 0
     _tail = b""
     _in_first_line = False
@@ -107,10 +110,16 @@ class _WireProtocol(HttpToolsProtocol):
     # Reading
 
     def data_received(self, data: bytes) -> None:
+        if self.phase <= IDLE and self.heads.send_again(self, self.at_once, data):
+            self.phase, self.since = IDLE, self.loop.time()
+            return
         # Nearly always what comes is one whole head and nothing else.
         if self.phase <= IDLE and 0 <= data.find(_END) == len(data) - len(_END) and data.isascii() and len(data) <= self.head_bytes:
+            self._was_ready = False
             self._feed(data)
-            if self.phase == BODY:
+            if self._was_ready and self.phase == IDLE:
+                self.heads.note(data, self)
+            elif self.phase == BODY:
                 self._answer_without_body(b"")
         else:
             self._read(data)
@@ -221,7 +230,7 @@ class _WireProtocol(HttpToolsProtocol):
             self.phase = BODY
             return
         if send_at_once(self, self.at_once, is_plain=not names_connection):
-            self.phase, self.since = IDLE, self.loop.time()
+            self.phase, self.since, self._was_ready = IDLE, self.loop.time(), True
             return
         HttpToolsProtocol.on_headers_complete(self)  # super() takes four times as long
         # Not before: to ask the parser for the version takes longer than all the above.
