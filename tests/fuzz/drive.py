@@ -9,7 +9,7 @@ import atheris
 from targets import TARGETS
 
 #: What is watched for new paths: ours, and the readers in pure Python that we call.
-WATCHED = ["feedmill", "feedparser", "frontmatter", "dateutil"]
+WATCHED = ["feedmill", "feedparser", "frontmatter", "dateutil", "uvicorn.protocols"]
 
 
 def main() -> None:

@@ -45,12 +45,16 @@ def fuzz(target: Target, *, seconds: int, seed: int) -> list[Path]:
     """Fuzz one target, print a line on it, and return the new files in its findings."""
     target.findings.mkdir(parents=True, exist_ok=True)
     before = set(target.findings.iterdir())
-    with tempfile.TemporaryDirectory(prefix="feedmill-fuzz-") as grown:
+    with tempfile.TemporaryDirectory(prefix="feedmill-fuzz-") as scratch:
+        grown = Path(scratch, "grown")
+        grown.mkdir()
         command = [sys.executable, str(HERE / "drive.py"), target.name, *options(target, seconds=seconds, seed=seed)]
-        folders = [Path(grown), target.seeds, *target.real_seeds]
+        folders = [grown, target.seeds, *target.real_seeds]
         # atheris tells of a Python exception on one stream, libFuzzer of everything else on the other.
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        done = subprocess.run([*command, *map(str, folders)], **streams, text=True, errors="replace", check=False)
+        # libFuzzer ends without Python's exit: what a target has in temporary files goes with this folder.
+        environ = {**os.environ, "TMPDIR": scratch}
+        done = subprocess.run([*command, *map(str, folders)], **streams, env=environ, text=True, errors="replace", check=False)
     found = sorted(set(target.findings.iterdir()) - before)
     kept = [file for file in found if not is_false_alarm(target, file)]
     executed = re.search(r"stat::number_of_executed_units: (\d+)", done.stdout)
@@ -83,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = [target.name for target in TARGETS]
     parser = argparse.ArgumentParser(description="Fuzz what reads from strangers.")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(names)}; all of them when none is named")
-    parser.add_argument("--seconds", type=int, default=30, help="for each target")
+    parser.add_argument("--seconds", type=int, default=20, help="for each target")
     parser.add_argument("--seed", type=int, default=1, help="of libFuzzer's random numbers")
     given = parser.parse_args(arguments)
     if unknown := sorted(set(given.targets) - set(names)):

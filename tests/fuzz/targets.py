@@ -60,6 +60,7 @@ TARGETS = (
     Target("html", corpus=("posts",)),
     Target("jsonfeed", module="fuzz_feed"),
     Target("post", corpus=("posts",), max_length=8_192),
+    Target("request", max_length=4_096),
 )
 
 

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feedmill.posts.html import clean_html
@@ -246,6 +246,7 @@ TEXTS = [
     "<![CDATA[",
     "<?x",
     "\ud800",
+    "\ufeff",
 ]
 start_tags = st.builds(
     lambda name, more: f"<{name}{''.join(more)}>", st.sampled_from(TAGS), st.lists(st.sampled_from(ATTRIBUTES), max_size=2)
@@ -255,6 +256,8 @@ soup = st.lists(st.one_of(start_tags, start_tags, end_tags, st.sampled_from(TEXT
 
 
 @given(soup)
+@example("\ufeff\ufeffx")
+@example("<img>\ufeffx")
 @settings(max_examples=250, deadline=None)
 def test_cleaning_twice_is_cleaning_once(html: str) -> None:
     cleaned = clean(html)

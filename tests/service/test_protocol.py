@@ -321,7 +321,7 @@ def test_two_requests_are_answered_wherever_they_are_cut(cut):
 
 
 def test_a_pause_after_three_bytes_mends_no_first_line():
-    said, is_over = converse([b"GET", b"\n / HTTP/1.1\r\nHost: a\r\n\r\n"])
+    said, is_over = converse([b"GET", b"\n", b" / HTTP/1.1\r\nHost: a\r\n\r\n"])
     assert said.startswith(b"HTTP/1.1 400 ")
     assert is_over
 

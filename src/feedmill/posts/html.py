@@ -93,7 +93,8 @@ def _clean_flat(text: str, *, base: str, embeds: frozenset[str]) -> str:
 
 
 def _finish(cleaned: str, *, base: str, embeds: frozenset[str]) -> str:
-    text = finish_addresses(cleaned, base=base, embeds=embeds)
+    # Of byte order marks at the beginning the parser drops one each time.
+    text = finish_addresses(cleaned, base=base, embeds=embeds).lstrip("\ufeff")
     return _PRE.sub(r"\1\n\n", text) if "<pre" in text else text
 
 
