@@ -157,6 +157,24 @@ def test_I6_who_knows_only_the_time_gets_304_until_the_feed_changes(site: Site) 
     assert site.ask("/feeds/atom.xml", old).status == 200
 
 
+def test_a_request_that_came_before_is_answered_anew_when_the_feed_has_changed(site: Site) -> None:
+    tag = site.ask().headers["etag"].encode()
+    scope = {"method": "GET", "raw_path": b"/feeds/atom.xml", "headers": [(b"if-none-match", tag)], "memo": {}}
+    plain = {name: value for name, value in scope.items() if name != "memo"}
+    site.ask()
+    said = [site.app.at_once(scope) for _ in range(40)]
+    assert {reply.status for reply in said} == {304}
+    assert 2 <= len(set(map(id, said))) <= 16  # made once for each age
+    assert {reply.lines for reply in said} == {site.app.at_once(plain).lines for _ in range(40)}
+    assert site.counts[304] == 80
+    replace(site.root / "atom.xml", BODY + b"\n")
+    assert site.app.at_once(scope) is None
+    changed = site.ask()
+    assert site.app.at_once(scope).status == 200
+    scope["headers"] = [(b"if-none-match", changed.headers["etag"].encode())]
+    assert changed.headers["etag"].encode() in site.app.at_once(scope).lines
+
+
 def test_a_browser_gets_the_same_bytes_as_a_document_that_it_shows(site: Site) -> None:
     reader, browser = site.ask(), site.ask("/feeds/atom.xml", BROWSER)
     assert browser.headers["content-type"] == "application/xml; charset=utf-8"

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from feedmill.service.content import OutdatedError
@@ -23,6 +23,7 @@ from feedmill.service.representation import (
     Header,
     Receive,
     Reply,
+    Representation,
     Scope,
     Send,
     make_block,
@@ -114,15 +115,24 @@ class FeedApp:
         """Return, and count, the answer to a request where it is ready in memory: so to nearly every one. None: call the app.
 
         Of `scope` only `method`, `raw_path` and `headers` are looked at, so that a server can ask before it makes more of a request.
+        A `memo`, where there is one, is filled with the 304s that this very request has had, by what they say of caching: as long
+        as the version is the same, so are they.
         """
         place = self._places.get(scope.get("raw_path", b""))
         representation = self._shelf.at_hand(place.file) if place is not None else None
         if place is None or representation is None or scope["method"] not in ("GET", "HEAD"):
             return None
-        reply = reply_at_once(scope, representation, more=(next(place.cache), *place.link))
-        if reply is not None:
-            self._counts[reply.status] += 1
-        return reply
+        cache, memo = next(place.cache), scope.get("memo")
+        if memo is not None and memo.get("of") is representation and (known := memo.get(cache.lines)) is not None:
+            self._counts[304] += 1
+            reply: Reply = known
+            return reply
+        made = reply_at_once(scope, representation, more=(cache, *place.link))
+        if made is not None:
+            self._counts[made.status] += 1
+            if memo is not None and made.status == 304:
+                _keep(memo, representation, cache, made)
+        return made
 
     async def _reply(self, scope: Scope) -> Reply:
         if scope["method"] == "OPTIONS":
@@ -186,6 +196,13 @@ class FeedApp:
         if now >= self._quiet_until:
             self._quiet_until = now + _LOG_EVERY
             logger.error("feeds cannot be read: %s; readers are told to come back later (said at most once a minute)", exc.strerror or exc)
+
+
+def _keep(memo: dict[Any, Any], representation: Representation, cache: Block, reply: Reply) -> None:
+    if memo.get("of") is not representation:
+        memo.clear()
+        memo["of"] = representation
+    memo[cache.lines] = reply
 
 
 def _spread(max_age: timedelta) -> list[int]:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from feedmill.service.representation import Reply
 
-#: Asked with a scope of "method", "raw_path" (the whole target, a query too) and "headers" alone; None: the application is to be called.
+#: Asked with a scope of "method", "raw_path" (the whole target, a query too) and "headers" alone, and where the same bytes are known from
+#: before a "memo", a dict for whatever helps to answer them again. None: the application is to be called.
 AtOnce = Callable[[MutableMapping[str, Any]], "Reply | None"]
-#: So many heads are known at most, each of at most so many bytes: 6 MB with what was read of them.
-_MOST_HEADS, _LONGEST_HEAD = 2048, 1024
+#: So many heads are known at most, each of at most so many bytes: 20 MB with their answers, were there as many.
+_MOST_HEADS, _LONGEST_HEAD = 1024, 1024
 
 
 def send_at_once(connection: HttpToolsProtocol, at_once: AtOnce, *, is_plain: bool) -> bool:
@@ -51,7 +52,7 @@ class KnownHeads:
         if len(self._scopes) >= _MOST_HEADS:
             self._scopes.clear()
         scope: MutableMapping[str, Any] = connection.scope  # type: ignore[assignment]
-        self._scopes[head] = {name: scope[name] for name in ("method", "raw_path", "headers")}
+        self._scopes[head] = {name: scope[name] for name in ("method", "raw_path", "headers")} | {"memo": {}}
 
     def send_again(self, connection: HttpToolsProtocol, at_once: AtOnce, head: bytes) -> bool:
         """Answer a request whose head is known, on a connection that is between two requests; False: it is to be read."""
