@@ -61,7 +61,7 @@ def test_some_descriptors_are_kept_for_other_things(wanted, descriptors, room):
 def test_the_usual_limits():
     limits = WireLimits()
     assert (limits.head_seconds, limits.stall_seconds, limits.slowest, limits.sweep_seconds) == (10, 20, 1000, 1)
-    assert (limits.head_bytes, limits.fields, limits.url_bytes, limits.max_connections) == (65536, 100, 8192, 1000)
+    assert (limits.head_bytes, limits.fields, limits.url_bytes, limits.max_connections) == (65536, 100, 8192, 4000)
 
 
 class Clock:

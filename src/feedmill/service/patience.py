@@ -50,7 +50,7 @@ class WireLimits:
     url_bytes: int = 8192
     #: Requests that were sent ahead and wait for their turn, over all connections.
     waiting_bytes: int = 16 * 2**20
-    max_connections: int = 1000
+    max_connections: int = 4000
 
 
 @dataclass(slots=True)
