@@ -1,7 +1,8 @@
 # make run     makes .venv from requirements.lock and publishes posts/ into feeds/
 # make test    runs the tests, but for those that take longest
 # make check   what CI runs: format, lint, types, import contracts, all tests
-# make bench   measures publishing beside Hugo, syncing beside reader and newsboat, serving beside nginx, where these are installed
+# make bench   measures publishing beside Hugo and Pelican, syncing beside reader and newsboat, serving beside nginx, where these are
+#              installed, and writes docs/performance.md; make bench PARTS="publish sync" measures some parts alone
 # make load    puts a daemon under load and writes what that shows into docs/reliability.md, some four minutes (needs Linux)
 # make fuzz    fuzzes what reads foreign bytes, 20 s a target (needs Linux)
 # make reliability  runs all tests and writes what they show into docs/reliability.md
@@ -18,19 +19,17 @@ run: .venv/ready
 	@$(BIN)/publish-feed
 
 test: .venv/ready-dev
-	$(BIN)/pytest -n auto -m "not long"
+	$(BIN)/pytest -n auto --dist worksteal -m "not long"
 
 check: .venv/ready-dev
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 bench: .venv/ready-dev .venv-bench/ready
-	$(BIN)/python benchmarks/publish.py
-	$(BIN)/python benchmarks/sync.py
-	$(BIN)/python benchmarks/serve.py
+	$(BIN)/python benchmarks/bench.py $(PARTS)
 
 load: .venv/ready-dev
 	$(BIN)/python benchmarks/load.py --write
@@ -41,7 +40,7 @@ fuzz: .venv-fuzz/ready
 reliability: .venv/ready-dev
 	mkdir -p build
 	rm -f build/reliability.json
-	-$(BIN)/pytest -n auto -p reliability --reliability-results build/reliability.json
+	-$(BIN)/pytest -n auto --dist worksteal -p reliability --reliability-results build/reliability.json
 	$(BIN)/python tests/reliability.py build/reliability.json
 
 # What builds comes first, pinned like the rest: no build fetches anything by itself.
@@ -60,7 +59,7 @@ RESOLVE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	touch $@
 
-# The peer that is measured has its own environment: what it needs may differ from what we need.
+# The peers that are measured have their own environment: what they need may differ from what we need.
 .venv-bench/ready: requirements-build.lock requirements-bench.lock
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock

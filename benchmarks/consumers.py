@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from processes import FEEDMILL, version_of
+from results import Part
 
 _CONFIG = """\
 site: {title: 基准, url: "https://bench.example/", author: x, language: zh-CN, timezone: UTC}
@@ -50,7 +51,7 @@ class Feedmill:
 
     def poll(self) -> list[str]:
         """Without publishing, which no other consumer does."""
-        return [_feedmill(), "--config", "config.yaml", "sync", "--force", "--no-publish", "--json"]
+        return [FEEDMILL, "--config", "config.yaml", "sync", "--force", "--no-publish", "--json"]
 
     def stored(self, home: Path) -> int:
         """Posts on disk."""
@@ -103,27 +104,14 @@ class Newsboat:
         return _count(home / "cache.db", "SELECT count(*) FROM rss_item")
 
 
-def find_feedmill() -> tuple[list[Consumer], str]:
-    """Return feedmill and its version, or nothing and why."""
-    version = _said([_feedmill(), "--version"])
-    if not version:
-        return [], "feedmill: not measured, it is not installed beside this Python (run `make bench`)"
-    return [Feedmill()], version.replace(", version", "")
-
-
-def find_readers(python: Path) -> tuple[list[Consumer], str]:
-    """Return reader with its default of one worker and with eight, and its version; or nothing and why."""
-    version = _said([*_reader(python), "version"])
-    if not version:
-        return [], f"reader: not measured, {python} has none (run `make bench`)"
-    return [Reader(python, 1), Reader(python, 8)], f"reader {version}"
-
-
-def find_newsboat() -> tuple[list[Consumer], str]:
-    """Return newsboat and its version, or nothing and why."""
-    if shutil.which("newsboat") is None:
-        return [], "newsboat: not measured, it is not installed (apt-get install newsboat)"
-    return [Newsboat()], _said(["newsboat", "-v"]).partition(" - ")[0]
+def find_consumers(part: Part, python: Path) -> list[Consumer]:
+    """Return feedmill and those of its peers that are installed; reader, which `python` has, with one worker, its default, and eight."""
+    found: list[Consumer] = [Feedmill()]
+    if part.meet("reader", version_of([*_reader(python), "version"]), otherwise="make .venv-bench/ready"):
+        found += [Reader(python, 1), Reader(python, 8)]
+    if part.meet("newsboat", version_of(["newsboat", "-v"]), otherwise="apt-get install newsboat"):
+        found.append(Newsboat())
+    return found
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -132,21 +120,8 @@ def environment(home: Path) -> dict[str, str]:
     return kept | {"HOME": str(home)}
 
 
-def _feedmill() -> str:
-    return str(Path(sys.executable).with_name("feedmill"))
-
-
 def _reader(python: Path) -> list[str]:
     return [str(python), str(Path(__file__).with_name("readerpeer.py"))]
-
-
-def _said(command: Sequence[str]) -> str:
-    """Return the first line of what `command` prints; "" where there is no such program."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip().partition("\n")[0]
 
 
 def _count(database: Path, query: str) -> int:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
-import statistics
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_PAGE, _TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
+#: The commands of the environment that this runs in.
+FEEDMILL, PUBLISH = (str(Path(sys.executable).with_name(name)) for name in ("feedmill", "publish-feed"))
+#: Looking for proportional memory may take one part of so many of the time.
+_SPARE = 30
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,8 @@ class Measure:
     proportional: int
 
 
-class _Watch(threading.Thread):
-    """Samples the memory of a process tree every 10 ms."""
+class Watch(threading.Thread):
+    """Samples the memory of a process tree every 10 ms: the highest sums, as in Measure."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -38,10 +43,21 @@ class _Watch(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        while not self._over.wait(0.01):
+        due = 0.0
+        is_over = False
+        while not is_over:
             tree = _tree(self._pid)
             self.peak = max(self.peak, sum(map(_resident, tree)))
-            self.proportional = max(self.proportional, sum(map(_proportional, tree)))
+            if (began := time.monotonic()) >= due:
+                self.proportional = max(self.proportional, sum(map(_proportional, tree)))
+                # The kernel looks through all pages of a process for it, which must not slow down who has many.
+                due = began + _SPARE * (time.monotonic() - began)
+            is_over = self._over.wait(0.01)
+
+    def look(self) -> None:
+        """Sample once, in place of a thread."""
+        tree = _tree(self._pid)
+        self.peak, self.proportional = sum(map(_resident, tree)), sum(map(_proportional, tree))
 
     def end(self) -> None:
         self._over.set()
@@ -81,12 +97,25 @@ def _proportional(pid: int) -> int:
     return next((int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:")), 0)
 
 
+def cpu_of(pid: int) -> float:
+    """Return the seconds of processor time that a process has taken, and its children that are still there."""
+    return sum(map(_cpu, _tree(pid)))
+
+
+def _cpu(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
 def measure(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> Measure:
     """Run `command` in `cwd`, its output thrown away, in this process's environment or `env`. Raises CalledProcessError when it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    watch = _Watch(process.pid)
+    watch = Watch(process.pid)
     watch.start()
     _, errors = process.communicate()
     wall = time.perf_counter() - start
@@ -98,35 +127,11 @@ def measure(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None 
     return Measure(wall, cpu, watch.peak, watch.proportional)
 
 
-@dataclass(frozen=True)
-class Series:
-    """Several runs of one thing."""
-
-    name: str
-    runs: tuple[Measure, ...]
-
-    @property
-    def wall(self) -> float:
-        """Median wall time in seconds."""
-        return statistics.median(run.wall for run in self.runs)
-
-    @property
-    def cpu(self) -> float:
-        """Median processor time in seconds."""
-        return statistics.median(run.cpu for run in self.runs)
-
-    @property
-    def memory(self) -> float:
-        """Median peak of resident memory in bytes."""
-        return statistics.median(run.memory for run in self.runs)
-
-    @property
-    def proportional(self) -> float:
-        """Median peak of proportional memory in bytes."""
-        return statistics.median(run.proportional for run in self.runs)
-
-    def row(self) -> str:
-        """One line: median, spread, processor time, memory."""
-        walls = [run.wall for run in self.runs]
-        times = f"{self.wall:>8.3f} s  ({min(walls):.3f}-{max(walls):.3f}){self.cpu:>9.3f} s cpu"
-        return f"{self.name:<34}{times}{self.memory / 1e6:>8.0f} MB resident{self.proportional / 1e6:>6.0f} MB proportional"
+def version_of(command: Sequence[str]) -> str:
+    """Return the first version that `command` names; "" where there is no such program."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    found = re.search(r"\d+(\.\d+)+\S*", done.stdout + done.stderr)
+    return found[0] if found else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 import threading
@@ -14,21 +13,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import processes
+from options import Options
+from results import Numbers, Work
 from serving_servers import Server, feedmill, free_port, running
 from serving_site import BenchSite
 from serving_strain import Hostile, Publishing, Strain, quiet
 from serving_wrk import CONNECTIONS, Blast, blast
 
 HERE = Path(__file__).resolve().parent
-#: p99 of what readers at a steady rate wait, in seconds.
-AIM = 0.050
+#: Questions of all steady readers in a second.
+_RATE = 1000
 #: The feeds that are read: that of everything, and some of the others.
 _FEEDS = 20
 #: A part goes on until its publish or its sync has been done once, for so long at most.
 _PATIENCE = 120.0
 _FIRST_PUBLISH, _REST = 300.0, 120.0
 _SAMPLE = 0.25
-PARTS = {"nothing else": (), "publishing": (Publishing,), "syncing": (Hostile,), "publishing and syncing": (Publishing, Hostile)}
+STRAINS = {"nothing else": (), "publishing": (Publishing,), "syncing": (Hostile,), "publishing and syncing": (Publishing, Hostile)}
 
 
 class Memory(threading.Thread):
@@ -70,68 +71,14 @@ class Sight:
     bytes: int = 0
 
 
-@dataclass(frozen=True)
-class Run:
-    """One part, once."""
-
-    sight: Sight
-    #: None without wrk.
-    blast: Blast | None
-    #: How often everything was published, and sources were exchanged; seconds that the readers read.
-    turns: dict[str, int]
-    seconds: float
-    parent: int
-    all: int
-
-
-@dataclass
-class Part:
-    """What the daemon did, and how readers fared in every round."""
-
-    name: str
-    runs: list[Run] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    @property
-    def p99(self) -> float:
-        """Median over the rounds."""
-        return statistics.median(run.sight.p99 for run in self.runs)
-
-    @property
-    def rows(self) -> list[str]:
-        """Lines of the table."""
-        sights = [run.sight for run in self.runs]
-        p99s = [sight.p99 * 1e3 for sight in sights]
-        verdict = f"aim p99 < {AIM * 1e3:.0f} ms: {'reached' if self.p99 < AIM else 'MISSED'}"
-        middle = {name: statistics.median(getattr(sight, name) for sight in sights) * 1e3 for name in ("p50", "p999", "lag_p99")}
-        most = max(sight.most for sight in sights) * 1e3
-        turns = ", ".join(f"{sum(run.turns[name] for run in self.runs)} x {name}" for name in self.runs[0].turns)
-        answers = " and ".join(f"{sum(sight.answers.get(code, 0) for sight in sights):,} x {code}" for code in ("304", "200"))
-        lines = [
-            f"Beside {self.name}",
-            f"  steady readers  p50 {middle['p50']:.1f} ms, p99 {self.p99 * 1e3:.1f} ms ({min(p99s):.1f}-{max(p99s):.1f}), "
-            f"p99.9 {middle['p999']:.1f} ms, longest {most:.0f} ms; {verdict}",
-            f"  {answers} in {sum(run.seconds for run in self.runs):.0f} s; the readers' own lag: p99 {middle['lag_p99']:.1f} ms"
-            + (f"; {turns}" if turns else ""),
-        ]
-        blasts = [run.blast for run in self.runs if run.blast]
-        if blasts:
-            rate, p99 = (statistics.median(getattr(one, name) for one in blasts) for name in ("rate", "p99"))
-            lines.append(f"  wrk, 304s       {rate:,.0f}/s, p99 {p99 * 1e3:.1f} ms, longest {max(one.most for one in blasts) * 1e3:.0f} ms")
-        memory = f"{max(run.parent for run in self.runs) / 1e6:.0f} MB resident in the parent"
-        lines.append(f"  memory          {memory}, {max(run.all for run in self.runs) / 1e6:.0f} MB in all processes, shared pages once")
-        return lines + [f"  NOT AS IT SHOULD BE: {complaint}" for complaint in dict.fromkeys(self.complaints)]
-
-
 class Watcher:
     """One daemon, put under every strain in turn, again and again."""
 
-    def __init__(self, site: BenchSite, folder: Path, *, wrk: str | None, seconds: float, rate: float) -> None:
-        self._site, self._folder, self._wrk, self._seconds, self._rate = site, folder, wrk, seconds, rate
+    def __init__(self, site: BenchSite, options: Options, *, wrk: str | None) -> None:
+        self._site, self._folder, self._seconds, self._wrk = site, options.folder, options.seconds, wrk
 
-    def watch(self, rounds: int) -> list[Part]:
-        """Return what readers saw in so many rounds."""
-        parts = [Part(name) for name in PARTS]
+    def watch(self, work: Work, rounds: int) -> None:
+        """Note what readers saw in so many rounds."""
         foes = free_port()
         origin = [sys.executable, str(HERE / "serving_foes.py"), str(foes)]
         # A daemon that has fetched before: the first fetch loads what fetching takes, once in its life.
@@ -140,35 +87,33 @@ class Watcher:
             if not quiet(daemon, within=_FIRST_PUBLISH):
                 sys.exit(f"the daemon was still at work after {_FIRST_PUBLISH:.0f} s")
             for _ in range(rounds):
-                for part in parts:
-                    kinds = PARTS[part.name]
+                for name, kinds in STRAINS.items():
                     strains = [kind(self._site, daemon, port=foes) if kind is Hostile else kind(self._site, daemon) for kind in kinds]
-                    self._run(part, daemon, strains)
+                    work.rounds.setdefault(name, []).append(self._run(work, name, daemon, strains))
                     if not quiet(daemon, within=_REST):
-                        part.complaints.append(f"the daemon was still at work {_REST:.0f} s later")
-        return parts
+                        work.complaints.append(f"the daemon was still at work {_REST:.0f} s after {name}")
 
-    def _run(self, part: Part, daemon: Server, strains: list[Strain]) -> None:
+    def _run(self, work: Work, name: str, daemon: Server, strains: list[Strain]) -> Numbers:
         """Read for some seconds, and until every strain was there once; then have wrk read."""
         paths = self._site.feeds()[:_FEEDS]
         with ExitStack() as stack:
             memory = stack.enter_context(Memory(daemon.pid))
             for strain in strains:
                 stack.enter_context(strain)
-            with reading(daemon, paths, rate=self._rate, folder=self._folder) as sight:
+            with reading(daemon, paths, rate=_RATE, folder=self._folder) as sight:
                 begin = time.monotonic()
                 while time.monotonic() - begin < _PATIENCE:
                     time.sleep(0.1)
                     if time.monotonic() - begin >= self._seconds and all(strain.turns for strain in strains):
                         break
-                took = time.monotonic() - begin
             blasted = self._blast(daemon, paths[0])
-        turns = {type(strain).__name__.lower(): strain.turns for strain in strains}
-        part.runs.append(Run(sight, blasted, turns, took, memory.parent, memory.all))
-        part.complaints += [f"{name} was not done within {_PATIENCE:.0f} s" for name, count in turns.items() if not count]
-        part.complaints += [strain.trouble for strain in strains if strain.trouble]
-        part.complaints += [f"{count} x {why}" for why, count in sight.failed.items()]
-        part.complaints += [f"{count} answers {code}" for code, count in sight.answers.items() if code not in ("200", "304")]
+        complaints = [f"{type(strain).__name__} was not done within {_PATIENCE:.0f} s" for strain in strains if not strain.turns]
+        complaints += [strain.trouble for strain in strains if strain.trouble]
+        complaints += [f"{count} x {why}" for why, count in sight.failed.items()]
+        complaints += [f"{count} answers {code}" for code, count in sight.answers.items() if code not in ("200", "304")]
+        work.complaints += [f"{name}: {complaint}" for complaint in complaints]
+        seen = {"p50": sight.p50, "p99": sight.p99, "p999": sight.p999, "most": sight.most, "lag": sight.lag_p99}
+        return seen | ({"rate": blasted.rate} if blasted else {}) | {"memory": memory.parent, "proportional": memory.all}
 
     def _blast(self, daemon: Server, path: str) -> Blast | None:
         if self._wrk is None:

@@ -19,12 +19,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import processes
+from processes import FEEDMILL, _cpu  # noqa: F401
 
-FEEDMILL = str(Path(sys.executable).with_name("feedmill"))
 #: Debian keeps it where only root's PATH leads.
 _SBIN = "/usr/sbin"
 _START, _END = 60.0, 15.0
-_TICKS = os.sysconf("SC_CLK_TCK")
 #: nginx.conf of Debian 12, with one worker, without the access log, and with Atom among what is compressed (HTML alone is by default).
 _NGINX = """\
 worker_processes 1;
@@ -87,7 +86,7 @@ class Server:
     @property
     def cpu(self) -> float:
         """Seconds of processor time that it has taken, its children's included."""
-        return sum(map(_cpu, processes._tree(self.pid)))
+        return processes.cpu_of(self.pid)
 
     def number(self, name: str) -> float:
         """Return what /metrics says of `name`; 0 where it says nothing of it (yet)."""
@@ -119,14 +118,6 @@ def nginx(program: str, site: Path, folder: Path) -> Iterator[Server]:
     command = [program, "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(configuration)]
     with running("nginx", command, port, cwd=folder) as server:
         yield server
-
-
-def _cpu(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def free_port() -> int:
