@@ -77,6 +77,7 @@ def main() -> None:
     if unknown := set(given.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which ends what runs, too
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the peers have theirs from when they were installed
     complaints, load = [], os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as folder:
         options = Options(Path(folder), Sites(Path(folder)), given.python.absolute(), given.rounds, given.posts, given.feeds, given.seconds)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from aims import DAEMON
 from options import Options
 from processes import Watch
 from publishers import OURS
 from publishing import Site
 from results import Numbers, Part, Turn, take_turns
-from targets import DAEMON
 
 #: Lines of the daemon's log, and of daemonpeer.py.
 _READY, _PUBLISHED, _TOLD, _DONE = "( INFO ready: )", r"published: wrote .* in ([\d.]+) s$", r"^told ([\d.]+)$", r"^done ([\d.]+)$"

@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+from aims import COLD, IDLE, NOOP, ONE
 from results import Series, Work, load
-from targets import COLD, IDLE, NOOP, ONE
 
 _COLOURS = {"feedmill": "#c2410c", "Hugo": "#1d4ed8", "Pelican": "#15803d", "reader": "#7e22ce", "newsboat": "#0f766e"}
 _UNITS = {"wall": ("seconds", 1.0), "memory": ("MB, all processes", 1e6)}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aims import COLD, FORMATS, NOOP, ONE
 from options import Options
 from publishers import CONFIG, OURS, Publisher, find_publishers, read_outcome
 from publishing import Site
 from results import Numbers, Part, Turn, Work, take_turns
-from targets import COLD, FORMATS, NOOP, ONE
 
 #: Rounds of a small and of a large site. Hugo takes half a minute for a large one.
 _OF_SMALL, _OF_LARGE = 5, 2

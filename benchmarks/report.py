@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import results
+from aims import TARGETS, Target, Verdict
 from results import Part, Series, Work, tell_outcome
-from targets import TARGETS, Target, Verdict
 
 _ROOT = Path(__file__).resolve().parent.parent
 RESULTS, PAGE = _ROOT / "build" / "bench", _ROOT / "docs" / "performance.md"

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-#: Numbers of one round by quantity: seconds, bytes, answers a second (targets.QUANTITIES says which).
+#: Numbers of one round by quantity: seconds, bytes, answers a second (aims.QUANTITIES says which).
 Numbers = dict[str, float]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from aims import WAITS
 from options import Options
 from processes import FEEDMILL, version_of
 from results import Part
@@ -18,7 +19,6 @@ from serving_rates import contest
 from serving_servers import find_nginx
 from serving_site import BenchSite
 from serving_wrk import find_wrk
-from targets import WAITS
 
 #: A round of waits takes a minute.
 _OF_WAITS = 2

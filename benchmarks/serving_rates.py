@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from aims import AS_READERS, RATES
 from options import Options
 from results import Numbers, Part, Turn, Work, take_turns
 from serving_servers import Answer, Server, feedmill, nginx
 from serving_site import BenchSite
 from serving_wrk import CONNECTIONS, blast
-from targets import AS_READERS, RATES
 
 #: Seconds of the first round, which is not counted: feedmill compresses, both open their files.
 _WARM = 1

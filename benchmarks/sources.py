@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from aims import IDLE, POLL
 from consumers import Consumer, Feedmill, environment, find_consumers
 from options import Options
 from processes import Watch, cpu_of
 from results import Numbers, Part, Turn, take_turns
 from sync import Origin, Trial, serving
-from targets import IDLE, POLL
 
 #: Small ones: a 304 carries no feed, and filling 3,000 of the other kind takes minutes.
 ENTRIES, CHARACTERS = 10, 300

@@ -6,10 +6,10 @@ import shutil
 import sys
 from pathlib import Path
 
+from aims import START
 from options import Options
 from processes import FEEDMILL, PUBLISH, measure
 from results import Part, Turn, take_turns
-from targets import START
 
 _ROOT = Path(__file__).resolve().parent.parent
 #: Too short for a few rounds to say much.

@@ -18,11 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aims import FIRST, NEW
 from consumers import Consumer, environment, find_consumers
 from options import Options
 from processes import measure
 from results import Numbers, Part, Turn, Work, take_turns
-from targets import FIRST, NEW
 
 #: Straight to the origin, whatever proxy the environment names.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

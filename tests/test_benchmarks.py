@@ -11,8 +11,8 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 import report
 import results
+from aims import COLD, NOOP, ONE, Target, Verdict
 from results import Part, Turn, Work, take_turns
-from targets import COLD, NOOP, ONE, Target, Verdict
 
 
 def work_of(kind: str = COLD, size: int = 10_000, **walls: list[float]) -> Work:

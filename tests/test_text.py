@@ -49,6 +49,14 @@ def test_clean_text_is_legal_and_settled(text: str) -> None:
     assert clean_text(cleaned) == cleaned
 
 
+def test_whatever_is_printable_is_legal() -> None:
+    """So `clean_text` and `one_line` need not look any closer at it."""
+    printable = "".join(character for character in map(chr, range(0x110000)) if character.isprintable())
+    assert LEGAL.fullmatch(printable)
+    assert not re.search("[\x80-\x9f\r\n\t]", printable)
+    assert "".join(printable.split()) == printable.replace(" ", ""), "its only white space is the space"
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

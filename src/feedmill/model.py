@@ -72,6 +72,8 @@ class Post:
     @property
     def is_published(self) -> bool:
         """False for `draft: true` (Hugo), `published: false` (Hexo, Jekyll) and `status: draft` or `hidden` (Pelican)."""
+        if not self.extra:
+            return True
         is_held_back = self.field("draft").lower() in TRUE_WORDS or self.field("published").lower() in FALSE_WORDS
         return not is_held_back and self.field("status").lower() not in {"draft", "hidden"}
 

@@ -115,7 +115,7 @@ def test_A7_what_is_slow_to_read_ends_within_its_limits(siege: Siege) -> None:
 )
 def test_A7_what_overruns_the_cage_costs_its_own_source(siege: Siege, limits: dict[str, object], said: str) -> None:
     siege.around = {"cage": CageLimits(**limits)}
-    heavy = rss_of(*(item_of(number, "<category>c</category>" * 400) for number in range(1_000)))
+    heavy = rss_of(*(item_of(number, "<category term='c'/>" * 400) for number in range(1_000)))
     siege.run([Case("heavy", heavy, error=said)])
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from faultorigin import Reply
+from feedmill.consumer import fetching
+from feedmill.consumer.desk import Desk, Done, Job
 from feedmill.errors import ConfigError, StorageError
 from feedmill.state.lock import writing
 from machine import mounted
@@ -252,3 +254,23 @@ def test_one_folder_that_cannot_be_written_to_stops_no_other_source(tmp_path):
         site.clock.pass_(minutes=6)
         report = {source.name: source for source in site.run().sources}
         assert (report["up"].result, report["up"].new, report["other"].result) == ("ok", 2, "not-due")
+
+
+def test_posts_are_written_for_some_sources_at_a_time_and_what_brings_none_goes_into_the_ledger_in_one_go(
+    up: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up.others = "".join(f"  - {{name: more-{number}, url: {up.origin.url(FEED)}}}\n" for number in range(39))
+    up.serve(Reply(body=items(1), headers={"ETag": '"1"'}))
+    batches: list[int] = []
+    finish = Desk.finish
+
+    def counted(desk: Desk, jobs: Sequence[Job]) -> list[Done]:
+        batches.append(len(jobs))
+        return finish(desk, jobs)
+
+    monkeypatch.setattr(Desk, "finish", counted)
+    monkeypatch.setattr(fetching, "LINGER", 60)  # a batch ends by its size, or with the last source
+    assert {source.result for source in up.run().sources} == {"ok"}
+    up.serve(304)
+    assert {source.result for source in up.run(is_forced=True).sources} == {"not-modified"}
+    assert batches == [fetching.BATCH, 40 - fetching.BATCH, 40]

@@ -201,19 +201,19 @@ def _report(wrong: list[str], tried: int, record_property: Callable[[str, object
 @pytest.mark.long
 def test_H7_publish_feed_is_killed_at_its_system_calls(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     traced = _publishing(tmp_path)
-    points = _thinned(traced.points(tmp_path / "log"), every=12)
+    points = _thinned(traced.points(tmp_path / "log"), every=24)
     _report(_enumerate(traced, points, _kill, (-signal.SIGKILL, 0)), len(points), record_property)
 
 
 @pytest.mark.long
 def test_H4_publish_feed_is_refused_its_system_calls(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     traced = _publishing(tmp_path)
-    points = _thinned([point for point in traced.points(tmp_path / "log") if point[0] in _ERRORS], every=12, offset=1)
+    points = _thinned([point for point in traced.points(tmp_path / "log") if point[0] in _ERRORS], every=24, offset=1)
     _report(_enumerate(traced, points, _refuse, (0, 3)), len(points), record_property)
 
 
 @pytest.mark.long
 def test_H7_a_sync_is_killed_at_its_system_calls(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     with _syncing(tmp_path) as traced:
-        points = _thinned(traced.points(tmp_path / "log"), every=20)[::3]
+        points = _thinned(traced.points(tmp_path / "log"), every=20)[::6]
         _report(_enumerate(traced, points, _kill, (-signal.SIGKILL, 0)), len(points), record_property)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedmill.posts.dates import date_in_name, format_rfc822, parse_date
+from feedmill.posts.dates import MONTHS, date_in_name, format_rfc822, parse_date
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -155,6 +155,22 @@ def test_spellings_agree(naive: datetime) -> None:
     moment = naive.replace(microsecond=0, tzinfo=timezone(timedelta(hours=8)))
     for spelling in ("%Y-%m-%dT%H:%M:%S+08:00", "%Y/%m/%d %H:%M:%S +0800", "%Y年%m月%d日 %H:%M:%S +08:00", "%B %d, %Y %H:%M:%S +08:00"):
         assert parse_date(moment.strftime(spelling), UTC) == moment
+
+
+@given(
+    st.sampled_from(["Thu", "Thus", ""]),
+    st.tuples(
+        st.sampled_from([0, 1, 29, 30, 31, 32]),
+        st.sampled_from([*MONTHS, "jun", "Foo"]),
+        st.sampled_from(["2021", "0000", "2024", "9999", "21"]),
+    ),
+    st.tuples(st.sampled_from([0, 9, 23, 24]), st.sampled_from([0, 59, 60]), st.sampled_from([0, 59, 60, 61])),
+)
+@settings(max_examples=500)
+def test_the_house_form_is_read_as_rfc_822_is(name: str, day: tuple[int, str, str], clock: tuple[int, int, int]) -> None:
+    """A comment at the end keeps the reader from the short cut, and says nothing."""
+    text = f"{name}, {day[0]:02d} {day[1]} {day[2]} {clock[0]:02d}:{clock[1]:02d}:{clock[2]:02d} GMT"
+    assert parse_date(text, SHANGHAI) == parse_date(f"{text} (x)", SHANGHAI)
 
 
 def test_format_is_english_and_in_gmt() -> None:

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from feedmill.errors import PostError
 from feedmill.model import Post
 from feedmill.posts.format import HANDLERS, MAX_FRONT_MATTER, MAX_POST_BYTES, Decoded, decode, read_body
+from feedmill.posts.yamlfields import read_yaml
+from feedmill.yamlstrict import read_simple
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -22,7 +24,12 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 def read(text: str | bytes, name: str = "hello.md") -> Decoded:
     data = text.encode() if isinstance(text, str) else text
     decoded = decode(data, name=name, zone=SHANGHAI)
-    assert read_body(data, name=name) == (decoded.post.body, decoded.post.markup)
+    body = decoded.post.body
+    assert read_body(data, name=name) == (body, decoded.post.markup)
+    if decoded.span:
+        assert data[decoded.span[0] : sum(decoded.span)].decode() == body
+    else:
+        assert b"\r" in data or b"&#12" in data, "the span is left out only where the file writes the body another way"
     return decoded
 
 
@@ -545,3 +552,19 @@ def test_the_real_reference_post(corpus: Path) -> None:
     assert post.headimg == post.thumbnail and post.headimg.endswith(".jpg")
     assert post.body.startswith("<blockquote><p>") and post.body.endswith("</div>")
     assert post.body.encode() in data
+
+
+YAML_LINES = (
+    "title: a|title: [a]|title: #|title:|author: #b|author: |tags:| - a| - #a| - b: c|tags: [a, '']|k: \x85|categories: | - 中文\u3000字"
+    "|date: 2021-01-02|title: 'it''s'|x: '\u200d'|k: a\tb|q: 'a b'|\u2028||# c"
+)
+
+
+@given(st.lists(st.sampled_from(YAML_LINES.split("|")), max_size=6).map(lambda lines: "".join(f"{line}\n" for line in lines)))
+@settings(max_examples=500)
+def test_plain_front_matter_is_read_as_any_other(text: str) -> None:
+    if read_simple(text) is None:
+        return
+    found = [read_yaml(front) for front in (text, f"{text}# past the short cut\n")]
+    assert found[0] == found[1]
+    assert list(found[0].values) == list(found[1].values)

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from faultorigin import FaultOrigin, Received, Reply
-from hostile import flood
 from machine import mounted
 from service.daemonrun import (
     FEED,
@@ -82,7 +81,9 @@ def test_a_publisher_that_is_killed_is_replaced(tmp_path: Path) -> None:
 def test_H16_a_reader_that_is_killed_costs_one_fetch(tmp_path: Path) -> None:
     clock = Offset(tmp_path / "clock")
     with FaultOrigin() as origin:
-        origin.script("/heavy", [Reply(body=items(1)), Reply(body=flood(60_000)), Reply(body=items(1, 2))])
+        many = '<category term="c"/>' * 400
+        slow = rss(*(f"<item><guid>{number}</guid>{many}</item>" for number in range(1_000)))
+        origin.script("/heavy", [Reply(body=items(1)), Reply(body=slow), Reply(body=items(1, 2))])
         origin.script("/light", [Reply(body=items(3)), Reply(body=items(3, 4))])
         with running(make_project(tmp_path, with_sources(origin, "/heavy", "/light")).root, clock=clock) as daemon:
             daemon.until(lambda: set(titles(daemon)) == {"Title 1", "Title 3"})

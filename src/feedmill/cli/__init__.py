@@ -75,6 +75,7 @@ def _run(command: click.Command) -> NoReturn:
         if exc.errno not in _LACKS:
             raise
         _fail(storage_error(exc, exc.filename or "a file", doing="open"))
+    gc.freeze()  # or Python looks for cycles among all that is loaded before it goes: 30 ms (measured)
     sys.exit(0)
 
 

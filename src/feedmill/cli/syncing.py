@@ -89,9 +89,10 @@ def _say_notes(source: SourceReport) -> None:
 
 
 def _source_json(source: SourceReport) -> dict[str, Any]:
-    shown = asdict(source)
-    shown["notes"] = [{"entry": what, "reason": why} for what, why in source.notes]
-    return {key: shown[key] for key in ("name", "url", "result", "new", "updated", "skipped", "error", "next_fetch", "next_rule", "notes")}
+    shown = {
+        key: getattr(source, key) for key in ("name", "url", "result", "new", "updated", "skipped", "error", "next_fetch", "next_rule")
+    }
+    return shown | {"notes": [{"entry": what, "reason": why} for what, why in source.notes]}
 
 
 def _print_synced(report: SyncReport, *, verb: str) -> None:

@@ -133,7 +133,7 @@ class Desk:
             return [path for source in kept for path in self._deliverer.prune(source, now=now)]
 
     def _delivery(self, job: Job) -> Delivery:
-        number, plan = self._ledger.number(job.source.name), None
+        number, plan = 0, None
         if isinstance(job.outcome, Failed):
             state = _after_failing(job, job.outcome)
             if is_long_dead(state, job.timing.epoch):
@@ -141,7 +141,7 @@ class Desk:
         else:
             reading = None
             if job.document is not None:
-                articles = self._ledger.articles(job.source.name)
+                number, articles = self._ledger.number(job.source.name), self._ledger.articles(job.source.name)
                 plan = measured(self._decide(job, job.document, articles, number), job.lengths)
                 reading = _reading(job.document, plan, articles)
             state = after_success(job.state, job.source, job.outcome, reading=reading, timing=job.timing)

@@ -99,8 +99,9 @@ class Client:
             raise RuntimeError("the client is not open: use `async with`")
         started = self._now()
         outcome = await self._outcome(request)
-        seconds = (self._now() - started).total_seconds()
-        logger.debug("fetched", extra={"url": shown_place(request.url), "outcome": type(outcome).__name__, "seconds": seconds})
+        if logger.isEnabledFor(logging.DEBUG):
+            seconds = (self._now() - started).total_seconds()
+            logger.debug("fetched", extra={"url": shown_place(request.url), "outcome": type(outcome).__name__, "seconds": seconds})
         return outcome
 
     async def size_of(self, url: str, *, named_by: str) -> int | None:

@@ -38,8 +38,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 READ_TASK = "feedmill.consumer.reading:read_task"
-#: Sources whose posts and ledger are written in one go.
-BATCH = 32
+#: Sources that brought a body, and sources in all, whose posts and ledger are written in one go.
+BATCH, MOST = 32, 512
 #: How long a batch waits for more, in seconds.
 LINGER = 0.1
 #: Bytes of bodies that may wait for a reader before fetching pauses.
@@ -59,6 +59,10 @@ class _Waiting:
 
     job: Job
     done: asyncio.Future[Done] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def brings_body(self) -> bool:
+        return isinstance(self.job.outcome, Fetched)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,11 +222,13 @@ class Round:
         """Take what waits at the desk's door, in batches, until cancelled."""
         while True:
             waiting = [await self._next()]
+            bodies = int(waiting[0].brings_body)
             with contextlib.suppress(TimeoutError):
                 # A batch of one takes as many commits as one of many: more may come for a moment.
                 async with asyncio.timeout(LINGER):
-                    while len(waiting) < BATCH and self._expected:
+                    while self._expected and bodies < BATCH and len(waiting) < MOST:
                         waiting.append(await self._next())
+                        bodies += waiting[-1].brings_body
             await self._finish(waiting)
 
     async def _next(self) -> _Waiting:

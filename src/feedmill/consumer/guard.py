@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -86,32 +87,27 @@ class Guard:
 
     def __init__(self, allowed: Sequence[AllowedNetwork]) -> None:
         self._allowed = tuple(allowed)
+        # Nothing else decides, and one address is judged three times for every request to it.
+        self._verdict = lru_cache(maxsize=1024)(self._judge_address)
 
     def refusal(self, address: str | _Address, port: int) -> str:
         """Return why no connection to `address` and `port` is made, naming the way out; "" when one may be."""
-        try:
-            known = _read(address)
-        except ValueError:
-            return f"{address} is no IP address that can be used"
-        if self.is_own(known, port):
-            return ""
-        for network, what in _REFUSED:
-            if known.version == network.version and known in network:
-                return f"{address} is {what}; {_WAY_OUT}"
-        if isinstance(known, IPv6Address) and known not in _GLOBAL_IPV6:
-            return f"{address} is a reserved address; {_WAY_OUT}"
-        return port_refusal(port)
+        return self._verdict(address, port)[1]
 
     def is_own(self, address: str | _Address, port: int) -> bool:
         """Whether the config names this as one of the user's own: its network, or exactly this address and port."""
+        return self._verdict(address, port)[0]
+
+    def _judge_address(self, address: str | _Address, port: int) -> tuple[bool, str]:
         try:
             known = _read(address)
         except ValueError:
-            return False
-        return any(
+            return False, f"{address} is no IP address that can be used"
+        is_own = any(
             known.version == allowed.network.version and known in allowed.network and allowed.port in (None, port)
             for allowed in self._allowed
         )
+        return is_own, "" if is_own else _refusal(address, known, port)
 
     def socket_factory(self, addr_info: tuple[Any, ...]) -> socket.socket:
         """Return a socket for `addr_info` (as of getaddrinfo). Raises RefusedAddressError before there is one.
@@ -127,6 +123,16 @@ class Guard:
         if len(place) == 4 and place[3]:
             return f"{place[0]} has a scope of this machine's links"
         return self.refusal(place[0], place[1])
+
+
+def _refusal(address: str | _Address, known: _Address, port: int) -> str:
+    """Return why no public host is asked at an address; "" when it may be."""
+    for network, what in _REFUSED:
+        if known.version == network.version and known in network:
+            return f"{address} is {what}; {_WAY_OUT}"
+    if isinstance(known, IPv6Address) and known not in _GLOBAL_IPV6:
+        return f"{address} is a reserved address; {_WAY_OUT}"
+    return port_refusal(port)
 
 
 def _read(address: str | _Address) -> _Address:

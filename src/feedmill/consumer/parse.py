@@ -77,6 +77,7 @@ def parse_feed(document: bytes, *, url: str) -> ParsedFeed:
 
 def raw_entry(entry: Mapping[str, Any], *, version: str, url: str) -> RawEntry:
     """Return what feedparser's `entry` says; `version` and `url` are its feed's. The guid may have been made absolute."""
+    entry = dict(entry)  # what feedparser's own dictionaries do for old names takes a tenth of the time, and invents dates
     is_plain = version.startswith("atom")
     published = _date(entry, "published") or _date(entry, "created")
     updated = _date(entry, "updated")
@@ -163,11 +164,10 @@ def _guessed(text: str, *, is_plain: bool) -> RawText:
 
 def _date(entry: Mapping[str, Any], name: str) -> datetime | None:
     """Return a date that upstream gives under `name`; feedparser's own reading only where it is no guess."""
-    values = dict(entry)  # feedparser's entries give `published` for a missing `updated`
-    text = text_of(values.get(name))
+    text = text_of(entry.get(name))
     if not text:
         return None
-    return parse_date(text, UTC) or _second_opinion(text, values.get(f"{name}_parsed"))
+    return parse_date(text, UTC) or _second_opinion(text, entry.get(f"{name}_parsed"))
 
 
 def _second_opinion(text: str, parsed: object) -> datetime | None:

@@ -47,6 +47,7 @@ class Delivery:
     """A source's plan on its way, and what became of it."""
 
     source: SourceConfig
+    #: The source's in the ledger; 0 where there is no plan.
     number: int
     plan: SyncPlan | None
     #: What is remembered of the source once everything is done.

@@ -33,6 +33,7 @@ from feedmill.consumer.hints import hints_of_text
 from feedmill.consumer.jsonfeed import json_keys, json_mark, parse_json_feed, raw_item
 from feedmill.consumer.outline import MAX_DEPTH, read_outline, without_last_entry, written_ids
 from feedmill.consumer.parse import ParsedFeed, parse_feed, parsed_keys, parsed_mark, raw_entry
+from feedmill.consumer.plainentries import can_be_plain, plain_entry, set_aside
 from feedmill.consumer.rawentry import RawEntry, RawText
 from feedmill.consumer.sanitize import MAX_TITLE, line_of, sanitize, web_address
 from feedmill.consumer.sieve import Sieved, parse_tree, sieve
@@ -148,23 +149,35 @@ def _read_sieved(root: etree._Element, request: _Request) -> FeedDocument | None
     sieved = sieve(root, request.known, limit=request.limit)
     if sieved is None:
         return None
-    complaint = ""
+    complaint, raws = "", _plain_entries(sieved, request)
+    rest = [index for index in range(len(sieved.entries)) if index not in raws]
+    put_back = set_aside(sieved.entries[index] for index in raws)
     try:
         feed = parse_feed(sieved.document(), url=request.url)
-        if feed.complaint or not feed.version or len(feed.entries) != len(sieved.entries):
+        if feed.complaint or not feed.version or len(feed.entries) != len(rest):
             return None
-        found = list(enumerate(feed.entries))
+        found = list(zip(rest, feed.entries, strict=True))
     except UpstreamError as exc:
+        put_back()
+        raws.clear()
         feed, found = _read_apart(sieved, request, exc)
         complaint = f"entries left out: {len(sieved.entries) - len(found)} ({exc})"
+    raws.update((index, raw_entry(values, version=feed.version, url=request.url)) for index, values in found)
     entries = []
-    for index, values in found:
-        raw = raw_entry(values, version=feed.version, url=request.url)
+    for index, raw in sorted(raws.items()):
         written = sieved.ids[index]
-        raw = _with_id(raw, written.text, may_be_address=written.may_be_address)
-        entries.append(_entry(raw, sieved.marks[index], request, feed.authors))
+        named = _with_id(raw, written.text, may_be_address=written.may_be_address)
+        entries.append(_entry(named, sieved.marks[index], request, feed.authors))
     document = _document(feed, tuple(entries), request)
     return replace(document, known=sieved.known, dropped=sieved.dropped, hints=sieved.hints, complaint=complaint)
+
+
+def _plain_entries(sieved: Sieved, request: _Request) -> dict[int, RawEntry]:
+    """Return what needs no feedparser, by its place."""
+    if not can_be_plain(sieved.root, url=request.url):
+        return {}
+    read = ((index, plain_entry(entry, url=request.url)) for index, entry in enumerate(sieved.entries))
+    return {index: raw for index, raw in read if raw is not None}
 
 
 def _read_apart(sieved: Sieved, request: _Request, failure: UpstreamError) -> tuple[ParsedFeed, list[tuple[int, Mapping[str, Any]]]]:

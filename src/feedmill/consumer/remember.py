@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from hashlib import blake2b
+from typing import Any
 
 from feedmill.config import SourceConfig
 from feedmill.configvalues import Every
@@ -106,27 +107,24 @@ def after_success(
     plan = plan_success(
         answer, pace, every=timing.every, zone=timing.zone, hints=hints, observed=observed, now=timing.now, chance=timing.chance
     )
-    is_torn = reading is not None and reading.is_torn
-    state = _scheduled(state, plan, timing)
-    state = replace(
-        state,
-        last_result=result_of(answer, reading),
-        error=reading.complaint if reading else "",
-        failures=0,
-        failing_since=None,
-        is_told=False,
-        gap_at=timing.epoch if reading and reading.is_gap else state.gap_at,
-        title=(reading.title if reading else "") or state.title,
-    )
-    if not is_torn:
-        state = replace(
-            state,
-            validators_for=_kept_address(answer.url, source),
-            etag=answer.validators.etag,
-            last_modified=answer.validators.last_modified,
-            body=body_key(answer.body) if isinstance(answer, Fetched) else state.body,
-        )
-    return _with_move(state, source, answer, reading=reading, timing=timing)
+    changes = _schedule(plan, timing) | {
+        "last_result": result_of(answer, reading),
+        "error": reading.complaint if reading else "",
+        "failures": 0,
+        "failing_since": None,
+        "is_told": False,
+        "gap_at": timing.epoch if reading and reading.is_gap else state.gap_at,
+        "title": (reading.title if reading else "") or state.title,
+    }
+    if reading is None or not reading.is_torn:
+        changes |= {
+            "validators_for": _kept_address(answer.url, source),
+            "etag": answer.validators.etag,
+            "last_modified": answer.validators.last_modified,
+            "body": body_key(answer.body) if isinstance(answer, Fetched) else state.body,
+        }
+    # At once: a copy of a state takes as long as all that was decided about it.
+    return _with_move(replace(state, **changes), source, answer, reading=reading, timing=timing)
 
 
 def result_of(answer: Fetched | NotModified, reading: Reading | None) -> Result:
@@ -146,10 +144,10 @@ def after_failure(state: SourceState, failure: Failed, *, timing: Timing) -> Sou
     if failure.status == 410 and state.moved_to:
         failure = replace(failure, status=404)  # it is the new address that is gone
     plan = plan_failure(failure, _pace(state), every=timing.every, zone=timing.zone, now=timing.now, chance=timing.chance)
-    state = _scheduled(state, plan, timing)
     failures = state.failures + 1
     return replace(
         state,
+        **_schedule(plan, timing),
         last_result="gone" if failure.status == 410 else "failed",
         error=failure.reason,
         failures=failures,
@@ -198,15 +196,15 @@ def _pace(state: SourceState) -> Pace:
     return Pace.from_json(state.pace) if state.pace else Pace()
 
 
-def _scheduled(state: SourceState, plan: Next, timing: Timing) -> SourceState:
-    return replace(
-        state,
-        last_fetch=timing.epoch,
-        due=to_epoch(plan.due),
-        next_fetch=to_epoch(plan.at),
-        rule=plan.rule,
-        pace=plan.pace.to_json(),
-    )
+def _schedule(plan: Next, timing: Timing) -> dict[str, Any]:
+    """Return the fields that a plan sets."""
+    return {
+        "last_fetch": timing.epoch,
+        "due": to_epoch(plan.due),
+        "next_fetch": to_epoch(plan.at),
+        "rule": plan.rule,
+        "pace": plan.pace.to_json(),
+    }
 
 
 def _with_move(
@@ -214,7 +212,7 @@ def _with_move(
 ) -> SourceState:
     """Count the proofs of a move for good; an address that may hold a secret is never written down."""
     if not answer.moved_to or not source.public_url or "?" in answer.moved_to or "@" in answer.moved_to:
-        return replace(state, move_key="", move_count=0, move_since=0)
+        return replace(state, move_key="", move_count=0, move_since=0) if state.move_key else state
     if reading is not None and not reading.has_known:
         return state  # whatever this is, it is not yet the feed that we know
     key = address_key(answer.moved_to)

@@ -6,7 +6,6 @@ import contextlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +18,6 @@ from feedmill.consumer.tombstones import add_tombstones, load_tombstones
 from feedmill.crew import Crew
 from feedmill.durable import make_folder
 from feedmill.errors import PostError, StorageError
-from feedmill.posts.catalog import Catalog
-from feedmill.posts.format import MAX_POST_BYTES
-from feedmill.posts.indexing import digest_of
 from feedmill.posts.store import Listing, Stamp, list_posts, read_post
 from feedmill.state.database import copy_database
 from feedmill.state.ledger import DELETED, PLANNED, STORED, Article, Ledger
@@ -101,15 +97,20 @@ class _StockTaking:
 
     def _finish_planned(self, listing: Listing) -> None:
         """Take over posts that were written just before a crash: their entries may never come again."""
+        planned = [article for _, article in self._ledger.with_status(PLANNED) if article.path in listing.stamps]
+        if not planned:
+            return
+        from feedmill.posts.format import MAX_POST_BYTES  # 35 ms, after a crash alone
+        from feedmill.posts.indexing import digest_of
+
         done = []
-        for _, article in self._ledger.with_status(PLANNED):
-            if article.path in listing.stamps:
-                with contextlib.suppress(PostError, FileNotFoundError):
-                    found = digest_of(read_post(str(self._config.posts_dir), article.path, limit=MAX_POST_BYTES))
-                    is_ours = found in (article.planned, article.digest)
-                    # What another edition says is compared with the entry, should that come again.
-                    content = article.content if found == article.planned and not article.digest else "-" if is_ours else ""
-                    done.append(article._replace(status=STORED, digest=found if is_ours else "", planned="", content=content))
+        for article in planned:
+            with contextlib.suppress(PostError, FileNotFoundError):
+                found = digest_of(read_post(str(self._config.posts_dir), article.path, limit=MAX_POST_BYTES))
+                is_ours = found in (article.planned, article.digest)
+                # What another edition says is compared with the entry, should that come again.
+                content = article.content if found == article.planned and not article.digest else "-" if is_ours else ""
+                done.append(article._replace(status=STORED, digest=found if is_ours else "", planned="", content=content))
         if done:
             self._ledger.revise(done)
 
@@ -195,8 +196,12 @@ class _StockTaking:
         path = self._config.catalog_path
         if not path.exists():
             return
+        from feedmill.posts.catalog import Catalog  # where nothing moved nobody needs it
+
         with contextlib.ExitStack() as stack:
             if self._is_dry:
+                import tempfile
+
                 path = copy_database(path, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="feedmill-"))))
             catalog = stack.enter_context(contextlib.closing(Catalog(path)))
             stamps = catalog.stamps()

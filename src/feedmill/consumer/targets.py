@@ -9,6 +9,7 @@ import re
 import socket
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import unquote_to_bytes
 
@@ -81,15 +82,19 @@ def shown_place(url: str) -> str:
     return f"{scheme}{mark}{host}{slash}{'…' if path else ''}"
 
 
+def _shown(url: str) -> str:
+    return shown_place(url) or "there is none"
+
+
+@lru_cache(maxsize=256)  # every fetch reads its address several times
 def read_target(url: str) -> Target:
     """Return the http or https address `url`. Raises UnfitAddressError."""
-    shown = shown_place(url) or "there is none"
     if len(url) > _MAX_URL:
-        raise UnfitAddressError(f"an address of more than {_MAX_URL} characters is not asked: {shown}")
+        raise UnfitAddressError(f"an address of more than {_MAX_URL} characters is not asked: {_shown(url)}")
     if _UNFIT.search(url):
-        raise UnfitAddressError(f"an address with a space, a backslash or a control character is not asked: {shown}")
+        raise UnfitAddressError(f"an address with a space, a backslash or a control character is not asked: {_shown(url)}")
     if (scheme := _SCHEME.match(url)) is None or scheme[1].lower() not in ("http", "https"):
-        raise UnfitAddressError(f"only http and https addresses are asked: {shown}")
+        raise UnfitAddressError(f"only http and https addresses are asked: {_shown(url)}")
     encoded = encode_url(url)
     try:
         parsed = URL(encoded, encoded=True).with_fragment(None)
@@ -100,7 +105,7 @@ def read_target(url: str) -> Target:
     if not encoded or not target.host:
         raise UnfitAddressError(f"the address cannot be read: {scheme[1]}://…")  # its password may have a slash
     if refusal := port_refusal(target.port) if target.port == 0 else "":
-        raise UnfitAddressError(f"{refusal}: {shown}")
+        raise UnfitAddressError(f"{refusal}: {_shown(url)}")
     return target
 
 

@@ -20,6 +20,8 @@ LAZY_SETS = ("data-srcset", "data-lazy-srcset")
 
 #: Scripts and their own storage, or no player plays; nothing that reaches the page around it, no forms, no downloads.
 SANDBOX = "allow-scripts allow-same-origin allow-popups"
+#: What every link has, as the last of its attributes: nh3 puts it there.
+REL = "noopener noreferrer"
 _IFRAME_KEEPS = ("title", "width", "height")
 
 # A page's worth of candidates; more is a way to make little input into much output.
@@ -32,11 +34,12 @@ _PLAIN = r"A-Za-z0-9\-._~!$'()*+,;=:@"
 _ENCODED = "(?:&amp;|%[0-9A-Fa-f]{2})"
 _PATH = rf"(?:/(?!\.)[{_PLAIN}]*+(?:{_ENCODED}[{_PLAIN}]*+)*+)++"
 _TAIL = rf"[{_PLAIN}/?]*+(?:{_ENCODED}[{_PLAIN}/?]*+)*+"
-_FINISHED = rf"https?://(?![^/]{{250}})(?!(?:[a-z0-9\-]++\.)*+[0-9])[a-z0-9\-]++(?:\.[a-z0-9\-]++)*+{_PATH}(?:\?{_TAIL})?+(?:#{_TAIL})?+"
-_OTHERS = r'(?: (?:align|alt|class|dir|height|hreflang|lang|referrerpolicy|rel|title|width)="[^"]*")*+'
+ROOTED_ADDRESS = rf"{_PATH}(?:\?{_TAIL})?+(?:#{_TAIL})?+"
+FINISHED_ADDRESS = rf"https?://(?![^/]{{250}})(?!(?:[a-z0-9\-]++\.)*+[0-9])[a-z0-9\-]++(?:\.[a-z0-9\-]++)*+{ROOTED_ADDRESS}"
+_OTHERS = r'(?: (?:align|alt|class|dir|height|hreflang|lang|referrerpolicy|title|width)="[^"]*")*+'
 # Links and pictures that need nothing are most of them: they are passed over without a call.
 _UNFINISHED = re.compile(
-    rf'<(?:(a)(?!{_OTHERS}(?: href="{_FINISHED}"{_OTHERS})?>)|(img)(?!{_OTHERS} src="{_FINISHED}"{_OTHERS}>)'
+    rf'<(?:(a)(?!{_OTHERS}(?: href="{FINISHED_ADDRESS}"{_OTHERS})? rel="{REL}">)|(img)(?!{_OTHERS} src="{FINISHED_ADDRESS}"{_OTHERS}>)'
     r'|(video|audio|source|track)|(blockquote|del|ins|q)(?=[^>]* cite="))((?: [^>]*)?)>'
 )
 _IFRAME = re.compile(r"<iframe((?: [^>]*)?)>(?:(?!</iframe>).)*+(?:</iframe>)?", re.DOTALL)
@@ -77,6 +80,8 @@ def _finish_tag(found: re.Match[str], base: str) -> str:
         attributes[key] = address
     else:
         attributes.pop(key, None)
+    if link:
+        attributes["rel"] = REL  # posts.settled passes links on without
     return write_tag(name, attributes)
 
 

@@ -175,10 +175,8 @@ class Catalog:
 
     def put(self, rows: Iterable[Row]) -> None:
         """Add or replace what is known of posts (their files are known already)."""
-        values = [
-            (r.file, r.digest, r.status, r.id, r.claim, r.source, r.date, r.updated, r.filing, r.span, r.record, r.notes) for r in rows
-        ]
-        self.connection.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        # All of a row but its path.
+        self.connection.executemany("INSERT OR REPLACE INTO posts VALUES (?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)", rows)
 
     def set_ids(self, ids: Iterable[tuple[str, int]]) -> None:
         """Note the ids of posts, by file number."""

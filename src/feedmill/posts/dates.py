@@ -11,6 +11,10 @@ MAX_LENGTH = 100
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+# What `format_rfc822` writes, hours of a day only: a quarter of the time of `_RFC822` and all that it allows.
+_HOUSE = re.compile(
+    rf"(?:{'|'.join(DAYS)}), ([0-3][0-9]) ({'|'.join(MONTHS)}) ([0-9]{{4}}) ((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]) GMT"
+)
 _MONTH_NUMBERS = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
 # RFC 822 §5.1, in hours. Any other name is only known when it is the name of the configured zone itself.
 _NAMED_ZONES = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
@@ -50,8 +54,10 @@ def parse_date(text: str, zone: tzinfo) -> datetime | None:
         return None
     if "年" in text:
         text = _from_chinese(text)
-    match = _RFC822.fullmatch(text) or _NUMBERS.fullmatch(text) or _COMPACT.fullmatch(text)
     try:
+        if house := _HOUSE.fullmatch(text):
+            return _from_house(*house.groups())
+        match = _RFC822.fullmatch(text) or _NUMBERS.fullmatch(text) or _COMPACT.fullmatch(text)
         return _from_match(match, zone) if match else _from_odd(text, zone)
     except (ValueError, OverflowError):  # no such day, or beyond the years 1 to 9999 once in UTC
         return None
@@ -73,19 +79,24 @@ def date_in_name(name: str, zone: tzinfo) -> datetime | None:
     return parse_date(match[0], zone) if match else None
 
 
+def _from_house(day: str, month: str, year: str, clock: str) -> datetime:
+    """Raises ValueError for a day that does not exist."""
+    return datetime.fromisoformat(f"{year}-{_MONTH_NUMBERS[month.lower()]:02d}-{day} {clock}+00:00")
+
+
 def _from_match(match: re.Match[str], zone: tzinfo) -> datetime:
     """Raises ValueError or OverflowError for a day, a time or an offset that does not exist."""
     part = match.groupdict()
     month = int(part["month"]) if "month" in part else _MONTH_NUMBERS.get(part["name"].lower(), 0)
-    naive = datetime(_year(part["year"]), month, int(part["day"]))  # noqa: DTZ001 - the zone comes last: its name may need the date
+    day = _year(part["year"]), month, int(part["day"])
     if part["hour"] is None:
-        return _in_zone(naive, None, zone)
+        return _in_zone(datetime(*day), None, zone)  # noqa: DTZ001 - the zone comes last: its name may need the date
     second = int(part["second"] or 0)
-    naive = naive.replace(hour=_hour(int(part["hour"]), part["half"]), minute=int(part["minute"]), second=min(second, 59))
     if second > 60:
         raise ValueError("no such second")
-    leap = timedelta(seconds=1 if second == 60 else 0)
-    return _in_zone(naive, part["zone"], zone) + leap
+    hour = _hour(int(part["hour"]), part["half"])
+    moment = _in_zone(datetime(*day, hour, int(part["minute"]), min(second, 59)), part["zone"], zone)  # noqa: DTZ001
+    return moment + timedelta(seconds=1) if second == 60 else moment
 
 
 def _year(digits: str) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from feedmill.posts.addresses import LAZY_SETS, LAZY_SOURCES, LINK_SCHEMES, finish_addresses
 from feedmill.posts.nesting import is_fair, is_too_deep, reads_back
+from feedmill.posts.settled import is_settled
 from feedmill.text import clean_text
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ def clean_html(html: str, *, base: str, embeds: frozenset[str]) -> str:
     hosts whose iframes stay, each in a sandbox. Cleaning twice is cleaning once; time and size are linear in the input,
     depth is at most 200. Raises nothing: every text is some HTML.
     """
-    text = _clean_once(clean_text(html), base=base, embeds=embeds)
+    text = clean_text(html)
+    if is_settled(text):
+        return _finish(text, base=base, embeds=embeds)
+    text = _clean_once(text, base=base, embeds=embeds)
     for _ in range(_ROUNDS):
         if reads_back(text):
             return text

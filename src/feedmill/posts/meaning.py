@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import TypeVar
 
@@ -59,6 +59,8 @@ class Reading:
 
     def __init__(self, fields: Fields, layout: Layout, *, name: str, zone: tzinfo) -> None:
         self._fields = fields
+        values = fields.values.items()
+        self._texts = {key: _line(value) for key, value in values if key in FIELD_KEYS and value and isinstance(value, str)}
         self._layout = layout
         self._name = name
         self._zone = zone
@@ -67,33 +69,29 @@ class Reading:
 
     def post(self) -> Post:
         """Return the post."""
-        values = self._fields.values
+        values, text = self._fields.values, self._texts.get
         date = self._date()
         return Post(
             title=self._title(),
             body=self._layout.body,
             markup=self._layout.markup,
             categories=read_categories(values.get("categories") or values.get("category") or ""),
-            headimg=picture(self._text("headimg")),
+            headimg=picture(text("headimg", "")),
             author=_author(values.get("author") or values.get("authors") or ""),
-            comments=self._text("comments").lower() in TRUE_WORDS,
+            comments=text("comments", "").lower() in TRUE_WORDS,
             date=date,
-            thumbnail=picture(self._text("thumbnail")),
-            link=self._text("link"),
-            guid=self._text("guid"),
-            source=self._text("source"),
+            thumbnail=picture(text("thumbnail", "")),
+            link=text("link", ""),
+            guid=text("guid", ""),
+            source=text("source", ""),
             updated=self._updated(date),
             tags=tuple(_unique(_names(values.get("tags") or values.get("tag") or ""))),
             enclosure=self._enclosure(),
             extra=tuple(_extra(values).items()),
         )
 
-    def _text(self, key: str) -> str:
-        value = self._fields.values.get(key)
-        return _line(value) if value and isinstance(value, str) else ""
-
     def _title(self) -> str:
-        if title := self._text("title"):
+        if title := self._texts.get("title"):
             return title
         title, origin = _title_of_body(self._layout.body, self._layout.markup), "its first heading, or the beginning of the text,"
         if not title:
@@ -103,7 +101,7 @@ class Reading:
         return title
 
     def _date(self) -> datetime | None:
-        text = self._text("date")
+        text = self._texts.get("date")
         if text and (date := parse_date(text, self._zone)):
             return date
         in_name = date_in_name(self._name, self._zone)
@@ -116,7 +114,7 @@ class Reading:
 
     def _updated(self, date: datetime | None) -> datetime | None:
         for key in UPDATED_KEYS:
-            if not (text := self._text(key)):
+            if not (text := self._texts.get(key)):
                 continue
             if updated := parse_date(text, self._zone):
                 return updated if date is None or updated > date else None
@@ -134,10 +132,9 @@ class Reading:
 def read_categories(value: Value) -> tuple[CategoryPath, ...]:
     """Return Hexo's reading of a `categories` value: A · [A, B] is A/B · [[A, B], [C]] and [C, [A, B]] are several."""
     if isinstance(value, list) and any(isinstance(item, list) for item in value):
-        paths = [tuple(_names(item)) for item in value]
-    else:
-        paths = [tuple(_names(value))]
-    return tuple(_unique(path for path in paths if path))
+        return tuple(_unique(path for item in value if (path := tuple(_names(item)))))
+    path = tuple(_names(value))
+    return (path,) if path else ()
 
 
 def _author(value: Value) -> str:
@@ -147,14 +144,13 @@ def _author(value: Value) -> str:
     return ", ".join(_names(value))
 
 
-def _names(value: Value) -> Iterator[str]:
-    """Yield every non-empty text of `value`, however deep its lists (the readers cap that at 20)."""
+def _names(value: Value) -> list[str]:
+    """Return every non-empty text of `value`, however deep its lists (the readers cap that at 20)."""
     if isinstance(value, str):
-        if name := _line(value):
-            yield name
-    elif not isinstance(value, Mapping):
-        for item in value:
-            yield from _names(item)
+        return [name] if (name := _line(value)) else []
+    if isinstance(value, Mapping):
+        return []
+    return [name for item in value for name in _names(item)]
 
 
 def _unique(items: Iterable[T]) -> Iterable[T]:
@@ -167,7 +163,8 @@ def _extra(values: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _line(text: str) -> str:
-    return _braces(one_line(text))
+    line = one_line(text)
+    return _braces(line) if "&#12" in line else line
 
 
 def _clean(value: Value) -> Value:

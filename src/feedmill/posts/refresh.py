@@ -66,11 +66,14 @@ class _Work:
     def __init__(self, catalog: Catalog, memory: Memory, difference: Difference, before: dict[str, Row]) -> None:
         self.done = Refreshed(removed=set(difference.gone.values()))
         self._catalog, self._memory, self._before = catalog, memory, before
+        self._new = difference.new
         self._stamps = difference.new | {path: stamp for path, (_, stamp) in difference.touched.items()}
         self._files = catalog.add_files(difference.new.items()) | {path: file for path, (file, _) in difference.touched.items()}
         self._vanished = set(difference.gone)
         self._known = difference.known
         self._found: list[Sighting] = []
+        #: The id that each post without guid has until all are read, by path: nearly always it is the one that it gets.
+        self._expected: dict[str, str] = {}
         self._undated: list[str] = []
         self._claims = {row.claim for row in before.values() if row.claim}
 
@@ -87,7 +90,8 @@ class _Work:
                 self._vanished.add(path)
         self._catalog.put(rows)
         self.done.changed.update(row.file for row in rows)
-        self._catalog.restamp((self._stamp(path, kind, *facts), self._files[path]) for path, kind, *facts in results if kind != "gone")
+        stamps = ((path, self._stamp(path, kind, *facts)) for path, kind, *facts in results if kind != "gone")
+        self._catalog.restamp((stamp, self._files[path]) for path, stamp in stamps if stamp is not self._new.get(path))
 
     def _stamp(self, path: str, kind: str, digest: str, *_: object) -> Stamp:
         """What could not be read now is read again by the next run: that it can be need not show in its stamp."""
@@ -95,20 +99,20 @@ class _Work:
 
     def _post(self, path: str, digest: str, record: str, facts: list[Any], notes: list[Any], span: list[int]) -> Row:
         is_published, guid, source, title, date, updated, filing = facts
-        claim = id_from_guid(guid, source) if guid else None
-        if claim is None:
-            self._found.append(Sighting(path, digest, title, _iso(date)))
-        else:
+        known = self._before.get(path)
+        if claim := id_from_guid(guid, source) if guid else None:
             self._claims.add(claim)
+            entry_id = known.id if known is not None and known.claim == claim else ""  # till it is settled
+        else:
+            self._found.append(Sighting(path, digest, title, _iso(date)))
+            entry_id = self._expected[path] = id_from_path(path, self._found[-1].date)
         if date is None:
             self._undated.append(path)
         moment = date or 0
         status = PUBLISHED if is_published else DRAFT
         noted = json.dumps(notes) if notes and is_published else None  # a draft may be unfinished
         last = max(updated or moment, moment)
-        known = self._before.get(path)
-        entry_id = known.id if known is not None and claim is not None and known.claim == claim else ""  # till it is settled
-        where = json.dumps(span)
+        where = str([*span])
         return Row(self._files[path], path, digest, status, entry_id, claim, source, moment, last, filing, where, record, noted)
 
     def _refused(self, path: str, digest: str, note: list[Any]) -> Row:
@@ -147,9 +151,9 @@ class _Work:
         )
         for sighting in self._found:
             path, entry_id = sighting.path, ids[sighting.path]
-            if path in remembered or entry_id != id_from_path(path, sighting.date):
+            if path in remembered or entry_id != self._expected[path]:
                 self._memory.note("post-id", path, json.dumps([entry_id, sighting.title, sighting.date], ensure_ascii=False))
-        self._catalog.set_ids((entry_id, self._files[path]) for path, entry_id in ids.items())
+        self._catalog.set_ids((entry_id, self._files[path]) for path, entry_id in ids.items() if entry_id != self._expected[path])
 
     def _settle_dates(self) -> None:
         """A post without a date has the time at which its file was first seen, for good."""

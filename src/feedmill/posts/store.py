@@ -179,7 +179,7 @@ def read_post(folder: str, path: str, *, limit: int) -> bytes:
     """Return the bytes of the post at `path`. Raises PostError when it is larger than `limit` bytes or cannot be read,
     FileNotFoundError when it is gone."""
     try:
-        descriptor = os.open(os.path.join(folder, path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(f"{folder}/{path}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):

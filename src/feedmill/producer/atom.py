@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from operator import attrgetter
 
 from feedgen.entry import FeedEntry
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
@@ -14,6 +16,7 @@ from lxml import etree
 from feedmill.producer.entry import Entry
 from feedmill.producer.formats import ATOM
 from feedmill.producer.head import FeedHead, History
+from feedmill.producer.moulds import Moulds
 from feedmill.producer.outcome import GENERATOR
 from feedmill.producer.xmlfeed import XML, add_history, add_pictures, history_links, history_namespace, one_line_each, with_prolog
 
@@ -99,11 +102,8 @@ class _Layout(BaseExtension):  # type: ignore[misc]
         return feed
 
 
-def render_entries(entries: Sequence[Entry]) -> list[bytes]:
-    """Return each entry as an `<entry>` element with the namespaces of `render_feed`, ending in a line break.
-
-    Raises ValueError when feedgen or lxml refuses one; the caller tells which by trying them singly.
-    """
+def render_each(entries: Sequence[Entry]) -> list[bytes]:
+    """Do what `render_entries` does, every element made by feedgen."""
     generator = _generator("")
     generator.id("urn:x")
     generator.title("x")
@@ -111,6 +111,17 @@ def render_entries(entries: Sequence[Entry]) -> list[bytes]:
         generator.add_entry(_feed_entry(entry), order="append")
     *parts, _ = generator.atom_str(xml_declaration=False).split(_ENTRY_END)
     return [b"  " + part[part.index(b"<entry") :] + _ENTRY_END + b"\n" for part in parts]
+
+
+_moulds = Moulds(render_each, summary=attrgetter("summary"), published=datetime.isoformat)
+
+
+def render_entries(entries: Sequence[Entry]) -> list[bytes]:
+    """Return each entry as an `<entry>` element with the namespaces of `render_feed`, ending in a line break.
+
+    Raises ValueError when feedgen or lxml refuses one; the caller tells which by trying them singly.
+    """
+    return _moulds.render(entries)
 
 
 def render_feed(head: FeedHead) -> tuple[bytes, bytes]:

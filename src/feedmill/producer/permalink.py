@@ -27,7 +27,7 @@ def permalink(post: Post, site: Site, *, path: str, entry_id: str, date: datetim
         return address
     if site.permalink and (address := _fill(site.permalink, _variables(post, site, path, entry_id, date))):
         return address
-    if not site.permalink and (address := absolute_url(site.url, post.link)) and post.link:
+    if not site.permalink and post.link and (address := absolute_url(site.url, post.link)):
         return address
     folder, slash, name = path.rpartition("/")
     return f"{site.url}posts/{_quoted(folder)}{slash}{_quoted(_SUFFIX.sub('', name))}/"

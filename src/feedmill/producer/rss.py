@@ -6,6 +6,7 @@ Titles and the channel's description are plain text, escaped once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from email.utils import format_datetime
 from html import escape
@@ -21,6 +22,7 @@ from feedmill.model import Enclosure
 from feedmill.producer.entry import SUMMARY_LENGTH, Entry
 from feedmill.producer.formats import RSS
 from feedmill.producer.head import FeedHead
+from feedmill.producer.moulds import Moulds
 from feedmill.producer.outcome import GENERATOR
 from feedmill.producer.xmlfeed import XML, add_history, add_pictures, history_links, history_namespace, one_line_each, with_prolog
 from feedmill.text import plain_text, shorten
@@ -35,6 +37,9 @@ _ITEM_END = b"</item>"
 #: Characters of content, tags included, and of them outside of tags, that are looked at for a summary: taking the words out of
 #: all of it would double an item's time.
 _REACH, _ENOUGH = 6_000, SUMMARY_LENGTH * 4 // 3
+
+# The usual tags that part no words: without them plain_text takes half the time (4 % of a publish in all formats).
+_INLINE_TAG = re.compile("</?(?:a|b|code|em|i|span|strong)(?: [^<>]*+)?>")
 
 
 class _Generator(FeedGenerator):  # type: ignore[misc]
@@ -123,7 +128,7 @@ def _beginning(content: str) -> str:
     seen, end = 0, -1
     for piece in content[:_REACH].split("<"):
         if seen >= _ENOUGH:
-            text = plain_text(content[:end])
+            text = plain_text(_INLINE_TAG.sub("", content[:end]))
             return shorten(text if len(text) > SUMMARY_LENGTH else plain_text(content), SUMMARY_LENGTH)
         seen += len(piece) - piece.find(">") - 1
         end += len(piece) + 1
@@ -150,11 +155,8 @@ def _generator(head: FeedHead | None) -> FeedGenerator:
     return generator
 
 
-def render_entries(entries: Sequence[Entry]) -> list[bytes]:
-    """Return each entry as an `<item>` element with the namespaces of `render_feed`, ending in a line break.
-
-    Raises ValueError when feedgen or lxml refuses one; the caller tells which by trying them singly.
-    """
+def render_each(entries: Sequence[Entry]) -> list[bytes]:
+    """Do what `render_entries` does, every element made by feedgen."""
     generator = _generator(None)
     generator.title("x")
     generator.description("x")
@@ -163,6 +165,17 @@ def render_entries(entries: Sequence[Entry]) -> list[bytes]:
         generator.add_entry(_feed_entry(entry), order="append")
     *parts, _ = generator.rss_str(xml_declaration=False).split(_ITEM_END)
     return [b"  " + part[part.index(b"<item") :] + _ITEM_END + b"\n" for part in parts]
+
+
+_moulds = Moulds(render_each, summary=_description, published=format_datetime)
+
+
+def render_entries(entries: Sequence[Entry]) -> list[bytes]:
+    """Return each entry as an `<item>` element with the namespaces of `render_feed`, ending in a line break.
+
+    Raises ValueError when feedgen or lxml refuses one; the caller tells which by trying them singly.
+    """
+    return _moulds.render(entries)
 
 
 def render_feed(head: FeedHead) -> tuple[bytes, bytes]:
