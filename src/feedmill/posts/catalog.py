@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from feedmill.model import Problem
-from feedmill.posts.store import Stamp
+from feedmill.posts.store import Stamp, make_stamp
 from feedmill.state.database import BATCH, BUSY_TIMEOUT, Unreadable, open_or_rebuild, reading
 
 #: A post's place in the site: `published` stands in feeds (from its date on), the others do not.
@@ -143,7 +143,7 @@ class Catalog:
         """Return file number and stamp of every known file, by path."""
         with reading(self.path):
             rows = self.connection.execute("SELECT path, file, mtime_ns, ctime_ns, size FROM files").fetchall()
-        return {path: (file, Stamp(mtime, ctime, size)) for path, file, mtime, ctime, size in rows}
+        return {row[0]: (row[1], make_stamp(row[2:])) for row in rows}
 
     def stamps_of(self, paths: Iterable[str]) -> dict[str, tuple[int, Stamp]]:
         """Return file number and stamp of those of `paths` that are known."""

@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ class Stamp(NamedTuple):
     size: int
 
 
+#: Makes one of a tuple, in half the time of the class (there is one for every post in every run).
+make_stamp: Callable[[tuple[int, ...]], Stamp] = partial(tuple.__new__, Stamp)
 #: The stamp of no file: what bears it is read by the next run.
 UNREAD = Stamp(0, 0, -1)
 
@@ -159,8 +162,10 @@ def _list_path(path: str, root: str, listing: Listing) -> None:
 
 def _stamp(status: os.stat_result) -> Stamp:
     """A file can be dated later than 2262, where nanoseconds outgrow the 64 bits of a database."""
-    changed = status.st_ctime_ns
-    return Stamp(max(-_LAST_NS, min(status.st_mtime_ns, _LAST_NS)), changed if changed <= _LAST_NS else _LAST_NS, status.st_size)
+    modified, changed = status.st_mtime_ns, status.st_ctime_ns
+    if not -_LAST_NS <= modified <= _LAST_NS or changed > _LAST_NS:
+        modified, changed = max(-_LAST_NS, min(modified, _LAST_NS)), min(changed, _LAST_NS)
+    return make_stamp((modified, changed, status.st_size))
 
 
 def _problem(path: str, rule: str, message: str) -> Problem:
