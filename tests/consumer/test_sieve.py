@@ -150,7 +150,9 @@ def test_what_is_left_keeps_its_place_and_the_feeds_own_elements() -> None:
 
 @pytest.mark.long
 def test_a_poll_with_one_new_entry_costs_a_fraction_of_reading_the_whole() -> None:
-    body = rss(*(item(str(number), f"<description>{'&lt;p class=x&gt;words and words&lt;/p&gt;' * 200}</description>") for number in range(50)))
+    body = rss(
+        *(item(str(number), f"<description>{'&lt;p class=x&gt;words and words&lt;/p&gt;' * 200}</description>") for number in range(50))
+    )
     marks = marks_of(body)
 
     def seconds(known: set[str]) -> float:

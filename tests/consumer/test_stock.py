@@ -117,6 +117,16 @@ def test_posts_that_the_ledger_does_not_know_are_taken_over_and_read_once(
     assert [paths for paths in asked if paths] == [["another.md"]]
 
 
+def test_a_file_that_is_half_written_is_looked_at_again(project: Project, ledger: Ledger) -> None:
+    stock(project, ledger)
+    whole = make_post(source="up", guid="urn:a")
+    project.write("pulled.md", "---\ntitle: *x\n" + whole[:20])
+    stock(project, ledger)
+    project.write("pulled.md", whole)
+    stock(project, ledger)
+    assert places(ledger) == {"urn:a": "pulled.md"}
+
+
 def test_a_post_that_was_deleted_is_not_taken_over_when_its_file_comes_back(project: Project, stocked: Ledger) -> None:
     file = project.root / "posts" / "one" / "0.md"
     text = file.read_text()

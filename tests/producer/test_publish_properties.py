@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feedmill.errors import PostError
 from feedmill.producer.publish import Request, publish
 from sites import NOW, Project, changed
 
@@ -130,6 +131,33 @@ def test_what_is_not_looked_at_is_as_it_was(tmp_path):
     assert sorted(changed(report)) == ["feeds/A/atom.xml", "feeds/atom.xml"]
     assert report.skipped == before.skipped != ()
     assert sorted(changed(project.publish())) == ["feeds/B/atom.xml", "feeds/atom.xml"]
+
+
+def test_what_could_not_be_read_is_read_again_whatever_is_told(tmp_path, monkeypatch):
+    project = Project(tmp_path)
+    for name in "ab":
+        project.post(f"{name}.md", title=name, categories="[A]")
+    project.publish()
+    project.post("b.md", title="edited", categories="[A]")
+
+    def refused(*_, **__):
+        raise PostError("Too many open files")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("feedmill.posts.indexing.read_post", refused)
+        assert len(publish(project.config, Request(paths=frozenset({"b.md"})), now=NOW).skipped) == 1
+    assert publish(project.config, Request(paths=frozenset()), now=NOW).skipped == ()
+    assert {entry.title for entry in project.parsed().entries} == {"a", "edited"}
+
+
+def test_a_post_that_changed_unheard_is_found_when_its_feed_is_to_be_rendered(tmp_path):
+    project = Project(tmp_path)
+    project.post("a.md", title="a")
+    project.publish()
+    project.post("a.md", title="edited")
+    shutil.rmtree(tmp_path / "feeds")
+    publish(project.config, Request(paths=frozenset()), now=NOW)
+    assert [entry.title for entry in project.parsed().entries] == ["edited"]
 
 
 @given(st.lists(POSTS, min_size=1, max_size=6), st.randoms(use_true_random=False))

@@ -167,6 +167,9 @@ def test_a_request_that_came_before_is_answered_anew_when_the_feed_has_changed(s
     assert 2 <= len(set(map(id, said))) <= 16  # made once for each age
     assert {reply.lines for reply in said} == {site.app.at_once(plain).lines for _ in range(40)}
     assert site.counts[304] == 80
+    site.open(feeds_url="https://moved.example/feeds/")  # as after a reload: the same versions, another app
+    site.ask()
+    assert b"https://moved.example/feeds/atom.xml" in site.app.at_once(scope).lines
     replace(site.root / "atom.xml", BODY + b"\n")
     assert site.app.at_once(scope) is None
     changed = site.ask()

@@ -70,6 +70,8 @@ class _StockTaking:
         self._config, self._ledger, self._is_dry = config, ledger, is_dry
         #: What the last publish saw; None where nothing was ever published.
         self._published: Mapping[str, tuple[int, Stamp]] | None = None
+        #: Files that could not be read, or were no post.
+        self._unread: set[str] = set()
 
     def run(self) -> Stock:
         posts = self._config.posts_dir
@@ -136,6 +138,9 @@ class _StockTaking:
             return
         marks, before = {path: digest(path)[:12] for path in strangers}, set(seen)
         found = _articles(self._read(listing, [path for path, mark in marks.items() if mark not in before]))
+        for path in self._unread & marks.keys():  # another machine may be writing it
+            del marks[path]
+            overall = ""
         unknown = {}
         for source, articles in found.items():
             known = {article.key for article in self._ledger.articles(source)}
@@ -190,13 +195,15 @@ class _StockTaking:
                 for path, kind, *facts in results:
                     if kind == "post":
                         found.append(_synced(path, facts[1], wanted[path]))
+                    else:
+                        self._unread.add(path)
         return found
 
     def _from_catalog(self, wanted: Mapping[str, Stamp]) -> Iterable[Synced]:
         path = self._config.catalog_path
         if not path.exists():
             return
-        from feedmill.posts.catalog import Catalog  # where nothing moved nobody needs it
+        from feedmill.posts.catalog import REFUSED, Catalog  # where nothing moved nobody needs it
 
         with contextlib.ExitStack() as stack:
             if self._is_dry:
@@ -209,7 +216,8 @@ class _StockTaking:
                 self._published = stamps
             files = [known[0] for name, stamp in wanted.items() if (known := stamps.get(name)) and known[1] == stamp]
             for row in catalog.rows(files):
-                yield _synced(row.path, row.record, wanted[row.path])
+                if row.status != REFUSED:
+                    yield _synced(row.path, row.record, wanted[row.path])
 
 
 def _is_gone(path: Path) -> bool:

@@ -69,7 +69,8 @@ MIGRATIONS = (
     CREATE INDEX placements_by_position ON placements (feed, position) WHERE position IS NOT NULL;
     """,
     # How many posts stand in a feed; NULL where that is to be counted.
-    "ALTER TABLE feeds ADD COLUMN posts INTEGER;",
+    # And the files that could not be read when they were looked at last.
+    "ALTER TABLE feeds ADD COLUMN posts INTEGER; CREATE INDEX files_unread ON files (path) WHERE size = -1;",
 )
 
 
@@ -149,6 +150,11 @@ class Catalog:
         """Return file number and stamp of those of `paths` that are known."""
         rows = self._raw("SELECT path, file, mtime_ns, ctime_ns, size FROM files WHERE path IN", paths)
         return {path: (file, Stamp(mtime, ctime, size)) for path, file, mtime, ctime, size in rows}
+
+    def unread(self) -> list[str]:
+        """Return the paths of files that could not be read, and are to be read again."""
+        with reading(self.path):
+            return [row[0] for row in self.connection.execute("SELECT path FROM files WHERE size = -1")]
 
     def count_files(self) -> int:
         """Return how many files are known."""

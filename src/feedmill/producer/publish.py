@@ -86,7 +86,7 @@ def publish(config: Config, request: Request, *, now: datetime, progress: Progre
             except Unreadable as damage:
                 move_aside(damage)
             except PostsMovedError:
-                continue
+                request = replace(request, paths=None)  # the one that moved may be none of them
             except SpoiledError:
                 request = replace(request, is_full=True)
     raise StorageError(
@@ -126,7 +126,9 @@ class _Publishing:
         self._is_rebuild = request.is_full or is_outdated or self._was_cut_short
         #: None where all posts are looked at.
         self._listed = self._catalog.meta(_LISTED)
-        self._paths = None if self._is_rebuild or self._listed is None else request.paths
+        self._paths = (
+            None if self._is_rebuild or self._listed is None or request.paths is None else request.paths.union(self._catalog.unread())
+        )
 
     def run(self) -> Report:
         """Do it."""

@@ -123,7 +123,12 @@ class FeedApp:
         if place is None or representation is None or scope["method"] not in ("GET", "HEAD"):
             return None
         cache, memo = next(place.cache), scope.get("memo")
-        if memo is not None and memo.get("of") is representation and (known := memo.get(cache.lines)) is not None:
+        if (
+            memo is not None
+            and memo.get("of") is representation
+            and memo.get("app") is self
+            and (known := memo.get(cache.lines)) is not None
+        ):
             self._counts[304] += 1
             reply: Reply = known
             return reply
@@ -131,8 +136,14 @@ class FeedApp:
         if made is not None:
             self._counts[made.status] += 1
             if memo is not None and made.status == 304:
-                _keep(memo, representation, cache, made)
+                self._keep(memo, representation, cache, made)
         return made
+
+    def _keep(self, memo: dict[Any, Any], representation: Representation, cache: Block, reply: Reply) -> None:
+        if memo.get("of") is not representation or memo.get("app") is not self:
+            memo.clear()
+            memo |= {"of": representation, "app": self}  # after a reload another app serves the same versions, with other links
+        memo[cache.lines] = reply
 
     async def _reply(self, scope: Scope) -> Reply:
         if scope["method"] == "OPTIONS":
@@ -196,13 +207,6 @@ class FeedApp:
         if now >= self._quiet_until:
             self._quiet_until = now + _LOG_EVERY
             logger.error("feeds cannot be read: %s; readers are told to come back later (said at most once a minute)", exc.strerror or exc)
-
-
-def _keep(memo: dict[Any, Any], representation: Representation, cache: Block, reply: Reply) -> None:
-    if memo.get("of") is not representation:
-        memo.clear()
-        memo["of"] = representation
-    memo[cache.lines] = reply
 
 
 def _spread(max_age: timedelta) -> list[int]:

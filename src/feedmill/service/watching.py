@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from feedmill.consumer.tombstones import NAME as TOMBSTONES
+from feedmill.durable import is_temporary
 from feedmill.errors import StorageError
 from feedmill.posts.store import list_posts
 from feedmill.service.changes import Change, Quiet
@@ -31,8 +32,8 @@ __all__ = ["Change", "Watch", "WatchTimes"]
 
 #: More folders than this are not watched one by one: watchfiles takes 20 µs for each, and lets nothing else run meanwhile (measured).
 MOST_FOLDERS = 2_000
-#: More files than this are not told one by one. It is far below what the kernel keeps for a listener (fs.inotify.max_queued_events:
-#: 16,384): where it had to drop notices, all posts are looked at.
+#: More files than this are not told one by one: the kernel keeps 16,384 notices for a listener (fs.inotify.max_queued_events), drops the
+#: others, and nobody tells of that. Where notices of other files may have filled its list, all posts are looked at within a minute.
 MOST_PATHS = 1_000
 #: So often in a row may listening break before it counts as missing.
 _PATIENCE = 3
@@ -97,6 +98,8 @@ class Watch:
         self._config_folders: dict[str, Identity | None] = {}
         #: Files that may have changed since POSTS was told; None where that is not known.
         self._paths: set[str] | None = None
+        #: True when notices came that mean nothing.
+        self._is_noisy = False
         #: True when folders came or went since listening began.
         self._is_outdated = False
         #: The posts as they were when they were looked through last; None when they could not be read.
@@ -225,6 +228,8 @@ class Watch:
                 self._hear_of_post(path)
             elif folder == self._root and name == TOMBSTONES:
                 self._hear(Change.DELETED)
+            elif not is_temporary(name):  # those come with posts of their own
+                self._is_noisy = True
         if folder in self._config_folders:
             self._hear(Change.CONFIG)
 
@@ -258,6 +263,8 @@ class Watch:
             is_same = False
         if not is_same:
             self._is_outdated = True
+        if not is_same or self._is_noisy:
+            self._is_noisy = False
             self._hear(Change.POSTS)
 
     def _poll(self, reason: str) -> None:
