@@ -15,6 +15,8 @@ from feedmill.consumer.reading import read_document
 from feedmill.consumer.sieve import parse_tree
 from feedmill.model import FeedDocument
 
+pytestmark = pytest.mark.long
+
 URL = "https://feeds.example.org/blog/feed.xml"
 PREFIXES = (
     'xmlns:c="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/" '

@@ -30,6 +30,8 @@ from feedmill.state.ledger import STORED
 from feedmill.state.schema import MIGRATIONS
 from sites import CONFIG, make_post
 
+pytestmark = pytest.mark.long
+
 logger = logging.getLogger(__name__)
 
 Record = Callable[[str, object], None]

@@ -22,6 +22,8 @@ from feedmill.producer.check import check
 from feedmill.text import one_line, plain_text
 from sites import Project
 
+pytestmark = pytest.mark.long
+
 PLAIN = {"sanitize_html": False, "resolve_relative_uris": False}
 ZONE = ZoneInfo("Asia/Shanghai")
 

@@ -17,6 +17,8 @@ from feedmill.producer.entry import Category, Entry
 from feedmill.producer.moulds import Moulds
 from feedmill.producer.site import Source
 
+pytestmark = pytest.mark.long
+
 FORMATS = pytest.mark.parametrize("kind", [atom, rss], ids=["atom", "rss"])
 
 PIECES = [
