@@ -27,9 +27,8 @@ from load_figures import Crowd, Figures, Part, describe, table, write
 from load_foes import KINDS, LINGERING, STEADY
 from serving_latency import Memory
 from serving_servers import FEEDMILL, Server, feedmill, free_port, running
-from serving_servers import _cpu as cpu_of
-from serving_site import _CONFIG, BenchSite
-from serving_strain import _DUE, Publishing, Strain, quiet
+from serving_site import CONFIG, BenchSite
+from serving_strain import DUE, Publishing, Strain, quiet
 
 HERE = Path(__file__).resolve().parent
 #: The feeds that are read: that of everything, and some of the others.
@@ -65,7 +64,7 @@ class LoadSite(BenchSite):
         place = f"http://127.0.0.1:{self._origin}"
         listed = (f'{{name: {name}, url: "{place}/{kind}?{name}", every: 1m, categories: [来客, {name}]}}' for name, kind in kinds.items())
         fresh = self.folder / "config.yaml.new"
-        fresh.write_text(_CONFIG.format(sources=", ".join(listed)), encoding="utf-8")
+        fresh.write_text(CONFIG.format(sources=", ".join(listed)), encoding="utf-8")
         fresh.replace(self.folder / "config.yaml")
 
     def write_edition(self) -> None:
@@ -86,7 +85,7 @@ class Syncing(Strain):
         self._site.subscribe({f"{kind}-{key}-{number}": kind for kind, count in KINDS.items() for number in range(count)})
         until = time.monotonic() + _LONGEST_TURN
         self._over.wait(_NOTICED)
-        while time.monotonic() < until and self._daemon.number(_DUE) > LINGERING:
+        while time.monotonic() < until and self._daemon.number(DUE) > LINGERING:
             if self._over.wait(_ASK):
                 return
         self.turns += 1
@@ -134,7 +133,7 @@ class Loader:
 
     def _measure(self, figures: Figures, daemon: Server, crowd: subprocess.Popen[str] | None) -> None:
         strains = [kind(self._site, daemon) for kind in figures.part.strains]
-        before, cpu, waited, begin = numbers(daemon), cpu_of(daemon.pid), waited_for_core(daemon.pid), time.monotonic()
+        before, cpu, waited, begin = numbers(daemon), processes.cpu_alone(daemon.pid), waited_for_core(daemon.pid), time.monotonic()
         with ExitStack() as stack:
             for strain in strains:
                 stack.enter_context(strain)
@@ -142,7 +141,7 @@ class Loader:
             asked_at, due = time.time(), next_fetches(self._site.folder)
             time.sleep(max(0.0, self._scale * figures.part.seconds - (time.monotonic() - begin)))
             figures.seconds = time.monotonic() - begin
-            figures.cpu = (cpu_of(daemon.pid) - cpu) / figures.seconds
+            figures.cpu = (processes.cpu_alone(daemon.pid) - cpu) / figures.seconds
             figures.waited = (waited_for_core(daemon.pid) - waited) / figures.seconds
             figures.crowd = told(crowd) if crowd else None
             figures.lates = lateness(due, json.loads(self._origin.get("asked").body), since=asked_at)

@@ -99,10 +99,11 @@ def _proportional(pid: int) -> int:
 
 def cpu_of(pid: int) -> float:
     """Return the seconds of processor time that a process has taken, and its children that are still there."""
-    return sum(map(_cpu, _tree(pid)))
+    return sum(map(cpu_alone, _tree(pid)))
 
 
-def _cpu(pid: int) -> float:
+def cpu_alone(pid: int) -> float:
+    """Return those of the process itself."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import processes
-from processes import FEEDMILL, _cpu  # noqa: F401
+from processes import FEEDMILL
 
 #: Debian keeps it where only root's PATH leads.
 _SBIN = "/usr/sbin"

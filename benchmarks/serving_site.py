@@ -37,7 +37,7 @@ thumbnail: ''
 <div>
 {body}</div>
 """
-_CONFIG = """\
+CONFIG = """\
 site: {{title: 基准, url: "https://bench.example/", author: x, language: zh-CN, timezone: UTC}}
 sync: {{allow_networks: [127.0.0.0/8]}}
 sources: [{sources}]
@@ -58,7 +58,7 @@ class BenchSite:
         """Write config.yaml with these sources: addresses by name."""
         listed = ", ".join(f'{{name: {name}, url: "{url}", categories: [来客, {name}]}}' for name, url in sources.items())
         fresh = self.folder / "config.yaml.new"
-        fresh.write_text(_CONFIG.format(sources=listed), encoding="utf-8")
+        fresh.write_text(CONFIG.format(sources=listed), encoding="utf-8")
         fresh.replace(self.folder / "config.yaml")
 
     def write_edition(self) -> None:

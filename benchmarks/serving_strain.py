@@ -20,7 +20,7 @@ _LOOK = 0.2
 #: To ask for /metrics is work for the daemon.
 _ASK = 1.0
 _PUBLISHED = 'feedmill_publishes_total{outcome="done"}'
-_DUE = "feedmill_sources_due"
+DUE = "feedmill_sources_due"
 
 
 class Strain(ABC):
@@ -83,7 +83,7 @@ class Hostile(Strain):
         self._begun.append(time.monotonic())
         self._over.wait(_NOTICED)
         while not self._over.wait(_ASK):
-            if self._daemon.number(_DUE) <= self._dripping():
+            if self._daemon.number(DUE) <= self._dripping():
                 self.turns += 1
                 return
 
@@ -101,7 +101,7 @@ def quiet(daemon: Server, *, within: float) -> bool:
     published, since = -1.0, time.monotonic()
     while time.monotonic() < until:
         now = daemon.number(_PUBLISHED)
-        if now != published or daemon.number(_DUE):
+        if now != published or daemon.number(DUE):
             published, since = now, time.monotonic()
         elif time.monotonic() - since > 3:
             return True

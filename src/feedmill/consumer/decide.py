@@ -158,6 +158,7 @@ def _as_seen(article: Article, alias: Aliases) -> Article:
 def content_digest(entry: Entry) -> str:
     """Return the fingerprint of all that would change a post: not the dates, which a post keeps, nor the spelling of its link."""
     file = entry.enclosure
+    # "2-": of the time since enclosures are read; digests without it are older.
     return f"2-{digest(*_content(entry), *((file.url, file.type, str(file.length or '')) if file else ()))}"
 
 
