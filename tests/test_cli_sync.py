@@ -324,12 +324,12 @@ def test_of_two_syncs_at_once_the_second_names_the_first_and_both_leave_a_sound_
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)], ids=["ctrl-c", "sigterm"])
 def test_a_sync_that_is_ended_during_a_slow_fetch_leaves_nothing_half_written(up: Synced, number: int, status: int) -> None:
-    also(up, "slow", Reply(body=items(3), delay=20))
+    also(up, "slow", Reply(body=items(3), delay=120))
     running = process(configure(up), "sync")
     wait_for(lambda: up.files)
     wait_for(lambda: up.origin.requests("/slow"))
     os.killpg(running.pid, number)  # as a terminal does: its children hear it too
-    out, err = running.communicate(timeout=10)
+    out, err = running.communicate(timeout=60)
     assert running.returncode == status
     assert out == b""
     assert err.strip() == (b"feedmill: interrupted; nothing is half-written" if number == signal.SIGINT else b"")
@@ -347,7 +347,7 @@ def test_a_sync_that_is_ended_alone_takes_its_children_along(up: Synced) -> None
     running = process(configure(up), "sync")
     wait_for(lambda: up.files)
     running.kill()
-    running.communicate(timeout=10)
+    running.communicate(timeout=60)
     wait_for(lambda: group_is_gone(running.pid), seconds=5)
 
 

@@ -7,11 +7,13 @@ import shutil
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 
 from feedmill.errors import ConfigError, StorageError
+from feedmill.service import listening
 from feedmill.service.listening import open_sockets
 
 
@@ -97,11 +99,21 @@ def test_a_port_in_use_is_told_with_the_way_out(listen):
 
 
 @needs_ipv6
-def test_what_was_opened_is_closed_when_another_address_is_taken(listen):
-    port = listen("::1")[0].getsockname()[1]
-    with pytest.raises(StorageError, match=rf"^\[::\]:{port} is in use"):
-        listen("", port)
-    assert listen("127.0.0.1", port)
+def test_what_was_opened_is_closed_when_another_address_is_taken(listen, monkeypatch):
+    opened: list[socket.socket] = []
+
+    def listening_at(*arguments: Any, **options: Any) -> socket.socket:
+        opened.append(kept(*arguments, **options))
+        return opened[-1]
+
+    kept = listening._listen
+    monkeypatch.setattr(listening, "_listen", listening_at)
+    while not opened:  # anybody may come to have the port of the other family
+        with closing(kept(socket.AF_INET6, ("::1", 0), is_alone=False)) as taken:
+            port = taken.getsockname()[1]
+            with pytest.raises(StorageError, match=rf"^(\[::\]|0\.0\.0\.0):{port} is in use"):
+                listen("", port)
+    assert [channel.fileno() for channel in opened] == [-1]
 
 
 def test_an_address_of_another_machine(listen):
@@ -118,6 +130,7 @@ def test_a_host_that_is_none(listen, host):
 
 UNPRIVILEGED = """
 from feedmill.errors import StorageError
+from feedmill.service import listening
 from feedmill.service.listening import open_sockets
 try:
     open_sockets("127.0.0.1", 81)
@@ -150,6 +163,7 @@ def test_a_port_that_is_reserved():
 HANDED_OVER = """
 import fcntl, os, socket
 from feedmill.errors import ConfigError
+from feedmill.service import listening
 from feedmill.service.listening import open_sockets
 given = [{sockets}]
 given = [socket.socket(fileno=fcntl.fcntl(channel.detach(), fcntl.F_DUPFD, 20)) for channel in given]
