@@ -30,6 +30,8 @@ Task = Callable[[dict[str, Any], list[Any]], list[Any]]
 WORTH_HELPERS = 400
 #: More helpers than this only wait for the parent.
 MAX_HELPERS = 7
+#: Chunks that a helper has at once: it works on one while this process, which works too, comes to send the next.
+_AHEAD = 2
 
 
 #: Modules that a helper loads before it is asked for anything: they are what it will be asked for.
@@ -79,12 +81,17 @@ class _Helper:
         command = command_of("feedmill.crew", *_PRELOADED, python=python)
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603
 
-    def call(self, request: bytes) -> list[Any]:
-        """Send one request line, wait for its answer. Raises OSError or ValueError when the helper has died or failed."""
-        if self._process.stdin is None or self._process.stdout is None:
+    def send(self, request: bytes) -> None:
+        """Send a request line; the helper reads it while it works on the one before. Raises OSError when it has died."""
+        if self._process.stdin is None:
             raise OSError("no pipe")
         self._process.stdin.write(request)
         self._process.stdin.flush()
+
+    def receive(self) -> list[Any]:
+        """Wait for the answer to the first request that has none. Raises OSError or ValueError when the helper has died or failed."""
+        if self._process.stdout is None:
+            raise OSError("no pipe")
         answer: list[Any] = json.loads(self._process.stdout.readline())
         return answer
 
@@ -152,16 +159,22 @@ class Crew:
     def _feed(
         self, helper: _Helper, task: str, common: dict[str, Any], chunks: deque[list[Any]], done: queue.SimpleQueue[list[Any]]
     ) -> None:
-        """Let one helper take chunks until there are none; one that fails gives its chunk back and takes no more."""
-        while (chunk := _take(chunks)) is not None:
-            try:
-                done.put(helper.call(json.dumps([task, common, chunk]).encode() + b"\n"))
-            except (OSError, ValueError) as exc:
-                logger.warning("a helper process ended early (%s); its work is done here", exc)
-                self._helpers = [other for other in self._helpers if other is not helper]
-                helper.end()
-                chunks.append(chunk)
-                return
+        """Let one helper take chunks until there are none; one that fails gives its chunks back and takes no more."""
+        sent: deque[list[Any]] = deque()
+        try:
+            while True:
+                while len(sent) < _AHEAD and (chunk := _take(chunks)) is not None:
+                    sent.append(chunk)
+                    helper.send(json.dumps([task, common, chunk]).encode() + b"\n")
+                if not sent:
+                    return
+                done.put(helper.receive())
+                sent.popleft()
+        except (OSError, ValueError) as exc:
+            logger.warning("a helper process ended early (%s); its work is done here", exc)
+            self._helpers = [other for other in self._helpers if other is not helper]
+            helper.end()
+            chunks.extend(sent)
 
 
 def _take(chunks: deque[list[Any]]) -> list[Any] | None:
@@ -182,9 +195,11 @@ def _drain(done: queue.SimpleQueue[list[Any]], *, wait: bool) -> Iterator[list[A
 def serve(preloaded: Sequence[str]) -> None:
     """Be a helper: read a request a line from standard input, write an answer a line, end with the input or its reader."""
     answers = become_helper()
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read_ahead, args=(requests,), daemon=True).start()
     for module in preloaded:
         import_module(module)
-    for line in sys.stdin.buffer:
+    while line := requests.get():
         task, common, items = json.loads(line)
         answer = json.dumps(find_task(task)(common, items)).encode() + b"\n"
         try:
@@ -192,6 +207,14 @@ def serve(preloaded: Sequence[str]) -> None:
             answers.flush()
         except BrokenPipeError:
             os._exit(0)  # the parent has gone; there is nobody to tell
+
+
+def _read_ahead(requests: queue.SimpleQueue[bytes]) -> None:
+    """Take every request at once: a parent that waits to send one would not read the answer that is waiting to be sent."""
+    with os.fdopen(0, "rb", closefd=False) as lines:  # sys.stdin is taken down at the end, which must not meet this thread in it
+        for line in lines:
+            requests.put(line)
+    requests.put(b"")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import itertools
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,9 +176,9 @@ class Layer:
         is_new = bool(flags & os.O_CREAT) and not self.real.exists(self.root / place)
         if flags & (os.O_WRONLY | os.O_RDWR):
             self.point("open", place)
-        elif flags & os.O_DIRECTORY:
+        elif flags & os.O_DIRECTORY and sys._getframe(1).f_code.co_name != "_walk":  # not listed: made durable
             self.point("open folder", place)
-        elif self.has_reads and place.startswith(("posts/", "feeds/")):
+        elif self.has_reads and f"{place}/".startswith(("posts/", "feeds/")):
             self.point("open to read", place)
         descriptor = self.real.open(path, flags, mode, dir_fd=dir_fd)
         self._open[descriptor] = place

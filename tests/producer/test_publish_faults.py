@@ -84,6 +84,32 @@ def test_a_folder_without_permission_changes_nothing():
         assert project.feeds() == before
 
 
+@pytest.mark.parametrize("mode", [0o000, 0o444], ids=["closed", "names alone"])
+def test_posts_of_a_folder_that_cannot_be_read_stay_in_the_feeds(mode):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        project = Project(folder)
+        for path in ("a.md", "b.md", "closed/c.md", "closed/in/d.html"):
+            project.post(path, title=path, categories="[A]")
+        project.publish()
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o777 if path.is_dir() else 0o666)
+        closed = folder / "posts" / "closed"
+        closed.chmod(mode)
+        project.post("e.md", title="e.md", categories="[A]")
+        (folder / "posts" / "b.md").unlink()
+        with without_root_rights():
+            if os.access(closed, os.X_OK, effective_ids=True):
+                pytest.skip("this user may read everything")
+            report = project.publish()
+        assert {entry.title for entry in project.parsed("A/atom.xml").entries} == {"a.md", "closed/c.md", "closed/in/d.html", "e.md"}
+        assert {problem.rule for problem in report.skipped} == {"unreadable"}
+        closed.chmod(0o755)
+        (closed / "c.md").unlink()
+        assert not project.publish().skipped
+        assert {entry.title for entry in project.parsed("A/atom.xml").entries} == {"a.md", "closed/in/d.html", "e.md"}
+
+
 @pytest.mark.long
 def test_killed_at_any_moment_it_is_made_whole_by_the_next_run(tmp_path):
     whole = Project(tmp_path / "whole")

@@ -35,6 +35,8 @@ class Difference:
 def compare(known: dict[str, tuple[int, Stamp]], listing: Listing, *, total: int | None = None, is_forced: bool = False) -> Difference:
     """Return what is new, touched or gone since the catalog was written; `is_forced` takes every file for touched.
 
+    What stands where nothing could be seen now is not gone.
+
     `total`: how many files the catalog has, where `known` and `listing` are of some of them alone.
     """
     new, touched = {}, {}
@@ -46,8 +48,13 @@ def compare(known: dict[str, tuple[int, Stamp]], listing: Listing, *, total: int
             touched[path] = (entry[0], stamp)
     gone = {}
     if len(known) + len(new) > len(listing.stamps):
-        gone = {path: entry[0] for path, entry in known.items() if path not in listing.stamps}
+        unseen = tuple(listing.unseen)
+        gone = {path: entry[0] for path, entry in known.items() if path not in listing.stamps and not (unseen and _is_in(path, unseen))}
     return Difference(new, touched, gone, len(known) if total is None else total, is_forced)
+
+
+def _is_in(path: str, places: tuple[str, ...]) -> bool:
+    return path in places or path.startswith(tuple(place for place in places if place.endswith("/")))
 
 
 def refuse_mass_loss(difference: Difference, folder: Path) -> None:

@@ -322,8 +322,9 @@ class _Publishing:
         return [file for file, look in looks if look and look.size > 0 and made_by_us(self._sink.read(file))]
 
     def _commit(self, run: Run) -> None:
-        """Choices first, then the catalog, which the disk may have no room for, then the feeds: a file that did not get to its
-        place is not the one in the catalog, and the next run finds that out."""
+        """What was staged is made durable, then come the choices, then the catalog, which the disk may have no room for, then the feeds:
+        a file that did not get to its place is not the one in the catalog, and the next run finds that out."""
+        self._sink.settle()
         self._published.drop_empty_feeds()
         self._catalog.set_meta("made with", self._made_with)
         self._catalog.set_meta("now", str(self._now))

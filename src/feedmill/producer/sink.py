@@ -26,7 +26,10 @@ class FeedSink(Protocol):
         """Return the bytes of a file. Raises StorageError."""
 
     def stage(self, file: str, chunks: Iterable[bytes]) -> FileStamp:
-        """Prepare a file durably and return the stamp it will have. Raises StorageError; then nothing at all was changed."""
+        """Prepare a file and return the stamp it will have. Raises StorageError; then nothing at all was changed."""
+
+    def settle(self) -> None:
+        """Make what was staged durable. Raises StorageError; then nothing at all was changed."""
 
     def commit(self, removed: Iterable[str]) -> None:
         """Put every staged file in its place and take the `removed` ones away. Raises StorageError."""
@@ -57,6 +60,9 @@ class FolderSink:
     def stage(self, file: str, chunks: Iterable[bytes]) -> FileStamp:
         status = self._batch.add(self._folder / file, chunks)
         return FileStamp(status.st_mtime_ns, status.st_ino, status.st_size)
+
+    def settle(self) -> None:
+        self._batch.settle()
 
     def commit(self, removed: Iterable[str]) -> None:
         self._batch.commit()
@@ -98,6 +104,9 @@ class DrySink(FolderSink):
 
     def stage(self, file: str, chunks: Iterable[bytes]) -> FileStamp:
         return FileStamp(0, 0, sum(map(len, chunks)))
+
+    def settle(self) -> None:
+        """Nothing was staged."""
 
     def commit(self, removed: Iterable[str]) -> None:
         """Change nothing."""
