@@ -40,7 +40,7 @@ Folder = Mapping[str, Content]
 
 
 def sighting(path: str, content: Content, entry_id: str = "") -> Sighting:
-    return Sighting(path, content.digest, content.title, content.date, entry_id)
+    return Sighting(path, content.digest, content.title, content.date, entry_id, fresh=id_from_path(path, content.date))
 
 
 def run(before: Folder, ids: Mapping[str, str], after: Folder, memory: dict[str, str] | None = None) -> dict[str, str]:
@@ -164,10 +164,10 @@ def test_every_post_found_gets_exactly_one_id_and_no_two_the_same(data: st.DataO
     known_paths = data.draw(st.lists(st.sampled_from(PATHS), unique=True))
     bearing = data.draw(st.permutations(SOME_IDS))
     known = {
-        path: data.draw(st.builds(Sighting, path=st.just(path), **SIGHTINGS, id=st.sampled_from(["", entry_id])))
+        path: data.draw(st.builds(Sighting, path=st.just(path), **SIGHTINGS, id=st.sampled_from(["", entry_id]), fresh=st.just("")))
         for path, entry_id in zip(known_paths, bearing, strict=False)
     }
-    found = [data.draw(st.builds(Sighting, path=st.just(path), **SIGHTINGS)) for path in paths]
+    found = [data.draw(st.builds(Sighting, path=st.just(path), **SIGHTINGS, id=st.just(""), fresh=st.just(""))) for path in paths]
     vanished = [path for path in known if path not in paths]
     memory = data.draw(st.dictionaries(st.sampled_from(PATHS), st.sampled_from(SOME_IDS)))
     elsewhere = data.draw(st.sets(st.sampled_from(SOME_IDS))) - {old.id for old in known.values()}

@@ -192,6 +192,12 @@ class Catalog:
         """Yield the posts of these file numbers."""
         yield from self._select(f"{_ROW}WHERE p.file IN", files)
 
+    def filed(self, files: Iterable[int]) -> Iterator[tuple[int, int, str]]:
+        """Yield file number, date and filing of those of these posts that are published."""
+        for file, date, filing in self._raw("SELECT file, date, filing FROM posts WHERE status='published' AND file IN", files):
+            self._refuse_zeros(filing)
+            yield file, date, filing
+
     def rows_claiming(self, claims: Iterable[str]) -> Iterator[Row]:
         """Yield the posts whose guids ask for one of these ids, and posts without guid that bear one."""
         wanted = list(claims)
@@ -205,10 +211,13 @@ class Catalog:
 
     def _select(self, query: str, values: Iterable[int] | Iterable[str]) -> Iterator[Row]:
         for row in map(Row._make, self._raw(query, values)):
-            # A long record goes on in a page of its own, which SQLite gives out as it is; JSON has no zeros.
-            if "\0" in f"{row.filing}{row.record}{row.notes}":
-                raise Unreadable(self.path, "it is damaged (zeros in a record)")
+            self._refuse_zeros(f"{row.filing}{row.record}{row.notes}")
             yield row
+
+    def _refuse_zeros(self, text: str) -> None:
+        """A long record goes on in a page of its own, which SQLite gives out as it is; JSON has no zeros."""
+        if "\0" in text:
+            raise Unreadable(self.path, "it is damaged (zeros in a record)")
 
     def _raw(self, query: str, values: Iterable[int] | Iterable[str]) -> Iterator[tuple[Any, ...]]:
         wanted = list(values)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
+from typing import NamedTuple
 
 from feedmill.urls import encode_url, is_absolute_uri
 
@@ -39,8 +40,7 @@ def id_from_guid(guid: str, source: str) -> str:
     return name_based("guid", source, guid)
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """A post without guid, as found now or as it was known before."""
 
     path: str
@@ -50,6 +50,8 @@ class Sighting:
     date: str
     #: The id it bore; "" for a post found now.
     id: str = ""
+    #: The id that its path and date give (`id_from_path`); "" where nobody has asked yet.
+    fresh: str = ""
 
 
 def assign_ids(
@@ -152,7 +154,7 @@ def _same_heading(waiting: Iterable[Sighting], left: Mapping[str, Sighting], van
 
 def _fresh(now: Sighting, is_used: Callable[[str], bool]) -> str:
     """Return the id from path and date; a further one where the post that was first at this path has moved and kept it."""
-    candidate, turn = id_from_path(now.path, now.date), 1
+    candidate, turn = now.fresh or id_from_path(now.path, now.date), 1
     while is_used(candidate):
         turn += 1
         candidate = name_based("post", now.path, now.date, str(turn))

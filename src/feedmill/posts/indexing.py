@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from feedmill.errors import PostError
 from feedmill.model import CategoryPath
 from feedmill.posts.format import MAX_POST_BYTES, decode
-from feedmill.posts.record import to_epoch, to_json, to_record
+from feedmill.posts.ids import id_from_guid, id_from_path
+from feedmill.posts.record import iso_date, to_epoch, to_json, to_record
 from feedmill.posts.store import read_post
 
 
@@ -27,7 +28,8 @@ def index_posts(common: dict[str, Any], items: list[Any]) -> list[Any]:
         [path, "gone"]                               it vanished after it was listed
         [path, "refused", digest, [line, rule, reason]]
         [path, "post", digest, record, facts, [[line, rule, message], …], [start, length] of the body's bytes or []]
-    facts: is_published, guid, source, title, date and updated (epoch seconds or null), JSON of [categories, tags].
+    facts: is_published, the id that its guid asks for or null, source, title, date (epoch seconds or null), the same as ISO 8601 or "",
+    the id that path and date give ("" where a guid asks for one), updated (epoch seconds or null), JSON of [categories, tags].
     """
     zone = ZoneInfo(common["zone"])
     return [_index_post(common["folder"], path, known, zone) for path, known in items]
@@ -48,7 +50,11 @@ def _index_post(folder: str, path: str, known: str, zone: ZoneInfo) -> list[Any]
     post = decoded.post
     date = None if post.date is None else to_epoch(post.date)
     updated = None if post.updated is None else to_epoch(post.updated)
-    facts = [post.is_published, post.guid, post.source, post.title, date, updated, _filing(post.categories, post.tags)]
+    claim = id_from_guid(post.guid, post.source) if post.guid else None
+    day = iso_date(date)
+    own_id = id_from_path(path, day) if claim is None else ""
+    filing = _filing(post.categories, post.tags)
+    facts = [post.is_published, claim, post.source, post.title, date, day, own_id, updated, filing]
     return [path, "post", digest, to_record(post), facts, decoded.problems, decoded.span]
 
 

@@ -56,3 +56,8 @@ def to_epoch(moment: datetime) -> int:
 def from_epoch(seconds: int) -> datetime:
     """The aware UTC time `seconds` after 1970-01-01T00:00:00Z (negative: before)."""
     return _EPOCH + timedelta(seconds=seconds)
+
+
+def iso_date(seconds: int | None) -> str:
+    """Return a time in epoch seconds as ISO 8601 in UTC; "" for none."""
+    return "" if seconds is None else from_epoch(seconds).isoformat()

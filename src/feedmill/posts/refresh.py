@@ -11,8 +11,8 @@ from feedmill.crew import Crew
 from feedmill.model import Progress
 from feedmill.posts.catalog import DRAFT, DUPLICATE, PUBLISHED, REFUSED, Catalog, Row
 from feedmill.posts.difference import Difference
-from feedmill.posts.ids import Claimant, Sighting, assign_ids, copy_message, id_from_guid, id_from_path, settle_claim
-from feedmill.posts.record import from_epoch
+from feedmill.posts.ids import Claimant, Sighting, assign_ids, copy_message, settle_claim
+from feedmill.posts.record import iso_date
 from feedmill.posts.store import UNREAD, Stamp, wait_for_tick
 from feedmill.state.database import BATCH
 from feedmill.state.memory import Memory
@@ -72,8 +72,6 @@ class _Work:
         self._vanished = set(difference.gone)
         self._known = difference.known
         self._found: list[Sighting] = []
-        #: The id that each post without guid has until all are read, by path: nearly always it is the one that it gets.
-        self._expected: dict[str, str] = {}
         self._undated: list[str] = []
         self._claims = {row.claim for row in before.values() if row.claim}
 
@@ -98,14 +96,14 @@ class _Work:
         return UNREAD if kind == "refused" and not digest else self._stamps[path]
 
     def _post(self, path: str, digest: str, record: str, facts: list[Any], notes: list[Any], span: list[int]) -> Row:
-        is_published, guid, source, title, date, updated, filing = facts
+        is_published, claim, source, title, date, day, own_id, updated, filing = facts
         known = self._before.get(path)
-        if claim := id_from_guid(guid, source) if guid else None:
+        if claim is not None:
             self._claims.add(claim)
             entry_id = known.id if known is not None and known.claim == claim else ""  # till it is settled
         else:
-            self._found.append(Sighting(path, digest, title, _iso(date)))
-            entry_id = self._expected[path] = id_from_path(path, self._found[-1].date)
+            self._found.append(Sighting(path, digest, title, day, fresh=own_id))
+            entry_id = own_id
         if date is None:
             self._undated.append(path)
         moment = date or 0
@@ -151,9 +149,9 @@ class _Work:
         )
         for sighting in self._found:
             path, entry_id = sighting.path, ids[sighting.path]
-            if path in remembered or entry_id != self._expected[path]:
+            if path in remembered or entry_id != sighting.fresh:
                 self._memory.note("post-id", path, json.dumps([entry_id, sighting.title, sighting.date], ensure_ascii=False))
-        self._catalog.set_ids((entry_id, self._files[path]) for path, entry_id in ids.items() if entry_id != self._expected[path])
+        self._catalog.set_ids((entry_id, self._files[path]) for path, entry_id in ids.items() if entry_id != found[path].fresh)
 
     def _settle_dates(self) -> None:
         """A post without a date has the time at which its file was first seen, for good."""
@@ -204,8 +202,4 @@ def _settled(row: Row, entry_id: str, original: str | None) -> Row:
 
 def _sighting(row: Row) -> Sighting:
     facts = json.loads(row.record)
-    return Sighting(row.path, row.digest, facts.get("title", ""), _iso(facts.get("date")), row.id)
-
-
-def _iso(seconds: int | None) -> str:
-    return "" if seconds is None else from_epoch(seconds).isoformat()
+    return Sighting(row.path, row.digest, facts.get("title", ""), iso_date(facts.get("date")), row.id)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count, takewhile
 
 from feedmill.config import Config
-from feedmill.posts.catalog import PUBLISHED, REFUSED
+from feedmill.posts.catalog import REFUSED
 from feedmill.posts.ids import name_based
 from feedmill.producer.categories import ROOT, TAGS, FeedKey, Folders, feeds_of, names_in
 from feedmill.producer.documents import Document
@@ -58,9 +58,8 @@ class Plan:
         files = set(changed)
         leaving = files | set(removed)
         filed: _Filed = {}
-        for row in self._catalog.rows(sorted(files)):
-            if row.status == PUBLISHED:
-                filed.setdefault(row.filing, []).append((row.date, row.file))
+        for file, date, filing in self._catalog.filed(sorted(files)):
+            filed.setdefault(filing, []).append((date, file))
         keys = {filing: self._keys(filing) for filing in filed}
         wanted = {key for found in keys.values() for key in found}
         lost = self._lost(wanted, leaving)
