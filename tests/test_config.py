@@ -226,6 +226,13 @@ def test_neighbouring_folders_are_fine() -> None:
     assert clashing_folders(Path("/srv/site"), posts="source/_posts", feeds="source/feeds") == ""
 
 
+@pytest.mark.parametrize("name", ["catalog.db", "lock", "sync.lock"])
+def test_the_state_has_a_name_of_its_own(name: str) -> None:
+    assert make_config(sync={"state": f"{name}/state.db"}).state_path.name == "state.db"
+    with pytest.raises(Refused, match="that name is taken by a file that feedmill keeps beside it"):
+        make_config(sync={"state": f"x/{name}"})
+
+
 def test_repeated_names() -> None:
     assert repeated_names(["a", "b", "a", "a", "c", "b"]) == [(2, 0), (3, 0), (5, 1)]
     with pytest.raises(Refused, match="two sources are named a"):

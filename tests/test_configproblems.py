@@ -89,12 +89,12 @@ PROBLEMS = {
         ],
     ),
     "numbers that are too large": (
-        SITE + ("feeds:\n  limit: 100001\nsync:\n  concurrency: 1001\n  per_host: 101\nserver:\n  port: 99999999999999999999\n"),
+        SITE + ("feeds:\n  limit: 100001\nsync:\n  concurrency: 1001\n  per_host: 101\nserver:\n  port: 65536\n"),
         [
             '3 feeds.limit: found "100001"; expected a whole number from 1 to 100000',
             '5 sync.concurrency: found "1001"; expected a whole number from 1 to 1000',
             '6 sync.per_host: found "101"; expected a whole number from 1 to 100',
-            '8 server.port: found "99999999999999999999"; expected a port from 1 to 65535, or 0 for any free one',
+            '8 server.port: found "65536"; expected a port from 1 to 65535, or 0 for any free one',
         ],
     ),
     "a list and a mapping for a number": (
