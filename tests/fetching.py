@@ -15,7 +15,7 @@ from feedmill.configvalues import AllowedNetwork, parse_network
 from feedmill.consumer.fetch import Client, Limits, Request
 from feedmill.consumer.guard import Guard
 from feedmill.consumer.hosts import HostGate
-from feedmill.model import Failed, Fetched, FetchOutcome, NotModified
+from feedmill.upstream import Failed, Fetched, FetchOutcome, NotModified
 
 T = TypeVar("T")
 

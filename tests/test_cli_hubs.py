@@ -113,7 +113,8 @@ def test_a_publish_with_nothing_to_tell_loads_nothing_to_tell_it_with(tmp_path: 
     code = (
         "import sys\nfrom feedmill.cli import main\n"
         "try:\n    main()\nfinally:\n"
-        "    print(sorted({'aiohttp', 'asyncio', 'feedmill.producer.hubs', 'feedmill.producer.pinging'} & set(sys.modules)))"
+        "    print(sorted({'aiohttp', 'asyncio', 'feedmill.producer.hubs', 'feedmill.producer.pinging',"
+        " 'feedmill.upstream', 'importlib.metadata', 'secrets'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code, "--config", str(tmp_path / "config.yaml"), "publish"]
     environ = {"PYTHONPATH": str(Path(package.__file__).parents[1])}

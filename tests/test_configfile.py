@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def only_problem(text: str, **environ: str) -> tuple[int, str, str]:
 
 def test_the_sample_config_has_the_defaults_where_it_says_nothing(root: Path) -> None:
     config = load_config(root / "config.yaml", environ={})
-    assert config.site.model_dump() == {
+    assert asdict(config.site) == {
         "title": "每日新闻",
         "url": "https://news.example.org/",
         "author": "编辑部",
@@ -48,7 +49,7 @@ def test_the_sample_config_has_the_defaults_where_it_says_nothing(root: Path) ->
         "timezone": "Asia/Shanghai",
     }
     for section in ("posts", "feeds", "sync", "html", "server"):
-        assert getattr(config, section).model_dump() == DEFAULTS[section]
+        assert asdict(getattr(config, section)) == DEFAULTS[section]
     assert config.sources == ()
     assert (config.posts_dir, config.feeds_dir) == (root / "posts", root / "feeds")
 
@@ -223,10 +224,10 @@ def test_the_message_is_one_that_a_person_can_read() -> None:
     assert caught.value.exit_status == 2
 
 
-PYDANTIC_WORDS = (
-    "Input should",
-    "validation error",
-    "pydantic",
+WORDS_OF_PYTHON = (
+    "parse",
+    "Error",
+    "object",
     "type=",
     "dict",
     "tuple",
@@ -241,7 +242,7 @@ PYDANTIC_WORDS = (
 def test_no_message_speaks_of_python_types() -> None:
     for text, *_ in ONE_PROBLEM:
         for _, _, message in problems(text):
-            assert not any(word in message for word in PYDANTIC_WORDS), message
+            assert not any(word in message for word in WORDS_OF_PYTHON), message
 
 
 # --- ${ENV} and secrets
@@ -428,7 +429,7 @@ def test_a_good_config_needs_no_word_for_problems(root: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from feedmill.configfile import load_config;"
         f"load_config(Path({str(root / 'config.yaml')!r}), environ={{}});"
-        "print(sorted({'difflib', 'feedmill.configproblems', 'lxml', 'nh3', 'feedgen', 'markdown_it', 'dateutil', 'rich', 'frontmatter',"
+        "print(sorted({'difflib', 'feedmill.configproblems', 'importlib.metadata', 'lxml', 'nh3', 'feedgen', 'markdown_it', 'dateutil', 'rich', 'frontmatter',"
         " 'click', 'asyncio', 'ssl'} & set(sys.modules)))"
     )
     environ = {**os.environ, "PYTHONPATH": str(root / "src")}

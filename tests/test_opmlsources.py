@@ -174,7 +174,7 @@ def test_what_was_written_reads_back(held: list[tuple[str, list[str]]]) -> None:
         {"name": f"s{number}", "url": f"https://a.org/{number}?a=1&b=%20", "title": title, "categories": categories}
         for number, (title, categories) in enumerate(held)
     ]
-    config = Config.model_validate({"site": {"title": "x", "url": "https://e.org/"}, "sources": sources, "root": Path("/")})
+    config = Config(site={"title": "x", "url": "https://e.org/"}, sources=sources, root=Path("/"))
     data, left_out = write_opml(config)
     assert not left_out
     assert data == write_opml(config)[0]

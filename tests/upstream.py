@@ -9,8 +9,8 @@ from typing import Any
 
 from feedmill.consumer.decide import content_digest
 from feedmill.consumer.identity import Aliases, epoch
-from feedmill.model import Entry, FeedDocument
 from feedmill.state.ledger import STORED, Article
+from feedmill.upstream import Entry, FeedDocument
 
 PERMANENT = ' isPermaLink="false"'
 LONG_TEXT = "这是一段足够长的正文，用来比较两篇文章是不是同一篇。" * 12

@@ -1,113 +1,57 @@
 """config.yaml as values: frozen, checked, with the defaults of every key. Reading the file is configfile.py's work.
 
-The description of a field says what is expected there, as the rest of a sentence: it is what a person is told about a bad value.
+What a field expects is the rest of a sentence: it is what a person is told about a bad value.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import core_schema
-
 from feedmill import configaddresses as addresses
 from feedmill import configvalues as values
-from feedmill.configvalues import AllowedNetwork, Cron, Every, Keep
-
-__all__ = [
-    "AllowedNetwork",
-    "Config",
-    "Cron",
-    "Every",
-    "FeedOverride",
-    "FeedsConfig",
-    "HtmlConfig",
-    "Keep",
-    "PostsConfig",
-    "ServerConfig",
-    "SiteConfig",
-    "SourceConfig",
-    "SyncConfig",
-]
-
-# Before it builds its first model pydantic looks for plugins in every installed distribution (10-20 ms, measured); none is wanted.
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+from feedmill.configreading import (
+    Fault,
+    Refused,
+    Section,
+    key,
+    list_of,
+    mapping_of,
+    once_each,
+    one_of,
+    optional,
+    parse_boolean,
+    whole_number,
+)
+from feedmill.configvalues import AllowedNetwork, Every, Keep
 
 Format = Literal["atom", "rss", "json"]
 
-#: Fields of the models that are no keys of config.yaml.
+#: Fields that are no keys of config.yaml.
 NOT_KEYS = frozenset({"root", "url_as_written"})
-
-
-@dataclass(frozen=True, slots=True)
-class Reads:
-    """Field metadata: the value is what `parse` makes of the raw one, and nothing else is checked (cheaper than pydantic's own types)."""
-
-    parse: Callable[[object], object]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-
-def _listed(value: object) -> object:
-    """A lone text stands for a list of one, as in `formats: atom`."""
-    return (value,) if isinstance(value, str) else value
-
-
-def _once(value: tuple[object, ...]) -> tuple[object, ...]:
-    return tuple(dict.fromkeys(value))
-
-
-_One = BeforeValidator(_listed)
-_Once = AfterValidator(_once)
-_Line = Annotated[str, Reads(addresses.parse_line)]
-_Title = Annotated[str, Reads(addresses.parse_title)]
-_Folder = Annotated[str, Reads(addresses.parse_folder)]
-_Url = Annotated[str, Reads(addresses.parse_url)]
-_BaseUrl = Annotated[str, Reads(addresses.parse_base_url)]
-_Interval = Annotated[Every, Reads(values.parse_interval)]
 
 _INTERVAL = 'a duration of at least 1m such as 30m, 1h or 1d, cron text such as "*/30 * * * *", or auto'
 _URL = "an address that begins with https:// or http://"
-_BOOL = "true or false"
+_FOLDER = "a folder, relative to the config file"
+_LIMIT = "a whole number from 1 to 100000"
+_BOOLEAN = "true or false"
 _MAPPING = "a mapping: `key: value` lines, indented"
 
 
-class Section(BaseModel):
-    """A mapping of known keys; a key with nothing after it counts as left out.
-
-    Building is deferred: the one schema of Config holds all the others (17 ms, against 30 ms when each is built for itself too).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_out_nothing(cls, value: Any) -> Any:
-        if value == "":
-            return {}
-        if isinstance(value, dict):
-            return {key: held for key, held in value.items() if held != "" or key not in cls.model_fields}
-        return value
-
-
+@dataclass(frozen=True, init=False)
 class SiteConfig(Section):
     """Who publishes, where, and in which language and time zone."""
 
-    title: _Title = Field(description="the site's name")
-    url: _BaseUrl = Field(description=f"{_URL} such as https://blog.example.org/")
-    author: _Line = Field(default="", description="a name")
-    language: Annotated[str, Reads(addresses.parse_language)] = Field(default="en", description="a language tag such as en, zh-CN or pt-BR")
-    timezone: Annotated[str, Reads(addresses.parse_zone_name)] = Field(
-        default="UTC", description="a time zone such as Asia/Shanghai or UTC"
-    )
+    title: str = key(addresses.parse_title, "the site's name")
+    url: str = key(addresses.parse_base_url, f"{_URL} such as https://blog.example.org/")
+    author: str = key(addresses.parse_line, "a name", default="")
+    language: str = key(addresses.parse_language, "a language tag such as en, zh-CN or pt-BR", default="en")
+    timezone: str = key(addresses.parse_zone_name, "a time zone such as Asia/Shanghai or UTC", default="UTC")
 
     @property
     def zone(self) -> ZoneInfo:
@@ -120,61 +64,65 @@ class SiteConfig(Section):
         return self.author or self.title
 
 
+@dataclass(frozen=True, init=False)
 class PostsConfig(Section):
     """Where the posts are, and how their categories and addresses are read."""
 
-    dir: _Folder = Field(default="posts", description="a folder, relative to the config file")
-    categories: Literal["nested", "flat"] = Field(
-        default="nested", description="nested (Hexo: [A, B] is A/B) or flat (Jekyll, Hugo, Pelican: A and B)"
+    dir: str = key(addresses.parse_folder, _FOLDER, default="posts")
+    categories: Literal["nested", "flat"] = key(
+        one_of("nested", "flat"), "nested (Hexo: [A, B] is A/B) or flat (Jekyll, Hugo, Pelican: A and B)", default="nested"
     )
-    leading_blank_line: bool = Field(default=False, description=_BOOL)
-    permalink: Annotated[str, Reads(addresses.parse_permalink)] = Field(
-        default="", description='an address template such as "{url}{year}/{month}/{day}/{slug}/"'
-    )
+    leading_blank_line: bool = key(parse_boolean, _BOOLEAN, default=False)
+    permalink: str = key(addresses.parse_permalink, 'an address template such as "{url}{year}/{month}/{day}/{slug}/"', default="")
 
 
+@dataclass(frozen=True, init=False)
 class FeedOverride(Section):
     """What one category's feed has of its own; None and "" where it has what all have."""
 
-    title: _Line = Field(default="", description="the feed's title")
-    description: _Line = Field(default="", description="a sentence on the feed")
-    limit: int | None = Field(default=None, ge=1, le=100_000, description="a whole number from 1 to 100000")
-    slug: Annotated[str, Reads(addresses.parse_slug)] = Field(default="", description="a folder name of letters, digits, `-`, `_` and `.`")
-    publish: bool = Field(default=True, description=_BOOL)
+    title: str = key(addresses.parse_line, "the feed's title", default="")
+    description: str = key(addresses.parse_line, "a sentence on the feed", default="")
+    limit: int | None = key(optional(whole_number(1, 100_000)), _LIMIT, default=None)
+    slug: str = key(addresses.parse_slug, "a folder name of letters, digits, `-`, `_` and `.`", default="")
+    publish: bool = key(parse_boolean, _BOOLEAN, default=True)
 
 
+@dataclass(frozen=True, init=False)
 class FeedsConfig(Section):
     """Which feeds are written, where, and what they hold."""
 
-    dir: _Folder = Field(default="feeds", description="a folder, relative to the config file")
-    formats: Annotated[tuple[Format, ...], _One, _Once] = Field(
-        default=("atom",), min_length=1, description="a list of one or more of atom, rss and json"
+    dir: str = key(addresses.parse_folder, _FOLDER, default="feeds")
+    formats: tuple[Format, ...] = key(
+        once_each(list_of(one_of("atom", "rss", "json"), least=1)), "a list of one or more of atom, rss and json", default=("atom",)
     )
-    limit: int = Field(default=50, ge=1, le=100_000, description="a whole number from 1 to 100000")
-    content: Literal["full", "summary"] = Field(default="full", description="full or summary")
-    hub: Annotated[tuple[_Url, ...], _One, _Once] = Field(default=(), description=f"a list of WebSub hubs, each {_URL}")
-    url: _BaseUrl = Field(default="", description=f"{_URL} such as https://cdn.example.org/feeds/")
-    tags: bool = Field(default=False, description=_BOOL)
-    history: bool = Field(default=False, description=_BOOL)
-    overrides: dict[Annotated[str, Reads(addresses.parse_category_path)], FeedOverride] = Field(
-        default={}, description='a mapping of category paths such as "新媒体/人人都是产品经理"'
+    limit: int = key(whole_number(1, 100_000), _LIMIT, default=50)
+    content: Literal["full", "summary"] = key(one_of("full", "summary"), "full or summary", default="full")
+    hub: tuple[str, ...] = key(once_each(list_of(addresses.parse_url)), f"a list of WebSub hubs, each {_URL}", default=())
+    url: str = key(addresses.parse_base_url, f"{_URL} such as https://cdn.example.org/feeds/", default="")
+    tags: bool = key(parse_boolean, _BOOLEAN, default=False)
+    history: bool = key(parse_boolean, _BOOLEAN, default=False)
+    overrides: dict[str, FeedOverride] = key(
+        mapping_of(addresses.parse_category_path, FeedOverride.read),
+        'a mapping of category paths such as "新媒体/人人都是产品经理"',
+        default_factory=dict,
     )
 
 
+@dataclass(frozen=True, init=False)
 class SyncConfig(Section):
     """How upstream feeds are fetched."""
 
-    state: _Folder = Field(default=".feedmill/state.db", description="a file, relative to the config file")
-    every: _Interval = Field(default=timedelta(hours=1), description=_INTERVAL)
-    concurrency: int = Field(default=32, ge=1, le=1000, description="a whole number from 1 to 1000")
-    per_host: int = Field(default=1, ge=1, le=100, description="a whole number from 1 to 100")
-    spacing: Annotated[timedelta, Reads(values.parse_duration)] = Field(
-        default=timedelta(seconds=1), description="a duration such as 0, 500ms, 1s or 1m"
-    )
-    max_bytes: Annotated[int, Reads(values.parse_size)] = Field(default=10_000_000, description="a size such as 10MB, 512 kB or 1048576")
-    proxy: _Url = Field(default="", repr=False, description=f"{_URL} such as http://proxy.example.org:3128")
-    allow_networks: Annotated[tuple[Annotated[AllowedNetwork, Reads(values.parse_network)], ...], _One] = Field(
-        default=(), description="a list of networks such as 192.168.1.0/24 or fd00::/8, or of address and port such as 127.0.0.1:8080"
+    state: str = key(addresses.parse_folder, "a file, relative to the config file", default=".feedmill/state.db")
+    every: Every = key(values.parse_interval, _INTERVAL, default=timedelta(hours=1))
+    concurrency: int = key(whole_number(1, 1000), "a whole number from 1 to 1000", default=32)
+    per_host: int = key(whole_number(1, 100), "a whole number from 1 to 100", default=1)
+    spacing: timedelta = key(values.parse_duration, "a duration such as 0, 500ms, 1s or 1m", default=timedelta(seconds=1))
+    max_bytes: int = key(values.parse_size, "a size such as 10MB, 512 kB or 1048576", default=10_000_000)
+    proxy: str = key(addresses.parse_url, f"{_URL} such as http://proxy.example.org:3128", default="", repr=False)
+    allow_networks: tuple[AllowedNetwork, ...] = key(
+        list_of(values.parse_network),
+        "a list of networks such as 192.168.1.0/24 or fd00::/8, or of address and port such as 127.0.0.1:8080",
+        default=(),
     )
 
 
@@ -189,45 +137,47 @@ EMBED_HOSTS = (
 )
 
 
+@dataclass(frozen=True, init=False)
 class HtmlConfig(Section):
     """What the one HTML policy leaves to the site."""
 
-    embeds: Annotated[tuple[Annotated[str, Reads(addresses.parse_embed_host)], ...], _One, _Once] = Field(
-        default=EMBED_HOSTS, description="a list of hosts such as www.youtube.com"
+    embeds: tuple[str, ...] = key(
+        once_each(list_of(addresses.parse_embed_host)), "a list of hosts such as www.youtube.com", default=EMBED_HOSTS
     )
 
 
+@dataclass(frozen=True, init=False)
 class ServerConfig(Section):
     """Where the server listens, and what it tells readers."""
 
-    host: Annotated[str, Reads(addresses.parse_host)] = Field(default="127.0.0.1", description="a host name or an IP address")
-    port: int = Field(default=8000, ge=0, le=65535, description="a port from 1 to 65535, or 0 for any free one")
-    max_age: Annotated[timedelta, Reads(values.parse_duration)] = Field(
-        default=timedelta(minutes=15), description="a duration such as 0, 5m or 1h"
-    )
-    access_log: bool = Field(default=False, description=_BOOL)
+    host: str = key(addresses.parse_host, "a host name or an IP address", default="127.0.0.1")
+    port: int = key(whole_number(0, 65535), "a port from 1 to 65535, or 0 for any free one", default=8000)
+    max_age: timedelta = key(values.parse_duration, "a duration such as 0, 5m or 1h", default=timedelta(minutes=15))
+    access_log: bool = key(parse_boolean, _BOOLEAN, default=False)
 
 
+@dataclass(frozen=True, init=False)
 class SourceConfig(Section):
     """One upstream feed. Its address and headers may hold secrets: no repr shows them."""
 
-    name: Annotated[str, Reads(addresses.parse_source_name)] = Field(description="up to 63 of a-z, 0-9 and `-`")
-    url: _Url = Field(repr=False, description=_URL)
-    title: _Line = Field(default="", description="the source's name for people")
-    categories: Annotated[tuple[_Title, ...], _One] = Field(default=(), description="a list of category names, from the root down")
-    every: _Interval | None = Field(default=None, description=_INTERVAL)
-    author: _Line = Field(default="", description="a name")
-    image_proxy: Annotated[str, Reads(addresses.parse_image_proxy)] = Field(default="", description="an address with {url} in it")
-    enabled: bool = Field(default=True, description=_BOOL)
-    tags: bool = Field(default=False, description=_BOOL)
-    keep: Annotated[Keep | None, Reads(values.parse_keep)] = Field(
-        default=None, description="a number of posts such as 1000, or an age such as 90d"
-    )
-    headers: dict[Annotated[str, Reads(addresses.parse_header_name)], Annotated[str, Reads(addresses.parse_header_value)]] = Field(
-        default={}, repr=False, description="HTTP header names and their values, each on one line"
+    name: str = key(addresses.parse_source_name, "up to 63 of a-z, 0-9 and `-`")
+    url: str = key(addresses.parse_url, _URL, repr=False)
+    title: str = key(addresses.parse_line, "the source's name for people", default="")
+    categories: tuple[str, ...] = key(list_of(addresses.parse_title), "a list of category names, from the root down", default=())
+    every: Every | None = key(optional(values.parse_interval), _INTERVAL, default=None)
+    author: str = key(addresses.parse_line, "a name", default="")
+    image_proxy: str = key(addresses.parse_image_proxy, "an address with {url} in it", default="")
+    enabled: bool = key(parse_boolean, _BOOLEAN, default=True)
+    tags: bool = key(parse_boolean, _BOOLEAN, default=False)
+    keep: Keep | None = key(optional(values.parse_keep), "a number of posts such as 1000, or an age such as 90d", default=None)
+    headers: dict[str, str] = key(
+        mapping_of(addresses.parse_header_name, addresses.parse_header_value),
+        "HTTP header names and their values, each on one line",
+        default_factory=dict,
+        repr=False,
     )
     #: `url` as the file has it, before `${ENV}` is filled in; not a key of config.yaml.
-    url_as_written: str = Field(default="", repr=False)
+    url_as_written: str = key(str, "", default="", repr=False)
 
     @property
     def public_url(self) -> str:
@@ -236,28 +186,33 @@ class SourceConfig(Section):
         return "" if "@" in parts.netloc or parts.query or "${" in self.url_as_written else self.url
 
 
+@dataclass(frozen=True, init=False)
 class Config(Section):
     """The whole of config.yaml, and the folder that its paths are relative to."""
 
-    site: SiteConfig = Field(description=_MAPPING)
-    posts: PostsConfig = Field(default_factory=PostsConfig, description=_MAPPING)
-    feeds: FeedsConfig = Field(default_factory=FeedsConfig, description=_MAPPING)
-    sync: SyncConfig = Field(default_factory=SyncConfig, description=_MAPPING)
-    html: HtmlConfig = Field(default_factory=HtmlConfig, description=_MAPPING)
-    server: ServerConfig = Field(default_factory=ServerConfig, description=_MAPPING)
-    sources: tuple[SourceConfig, ...] = Field(default=(), description="a list of sources, each beginning with `- name: …`")
     #: The folder of the config file; not a key of it.
-    root: Path
+    root: Path = key(Path, "a folder")
+    site: SiteConfig = key(SiteConfig.read, _MAPPING, default_factory=SiteConfig)
+    posts: PostsConfig = key(PostsConfig.read, _MAPPING, default_factory=PostsConfig)
+    feeds: FeedsConfig = key(FeedsConfig.read, _MAPPING, default_factory=FeedsConfig)
+    sync: SyncConfig = key(SyncConfig.read, _MAPPING, default_factory=SyncConfig)
+    html: HtmlConfig = key(HtmlConfig.read, _MAPPING, default_factory=HtmlConfig)
+    server: ServerConfig = key(ServerConfig.read, _MAPPING, default_factory=ServerConfig)
+    sources: tuple[SourceConfig, ...] = key(list_of(SourceConfig.read), "a list of sources, each beginning with `- name: …`", default=())
 
-    @model_validator(mode="after")
-    def _fit_together(self) -> Self:
+    def __init__(self, /, **given: Any) -> None:
+        super().__init__(**given)
+        if reason := self._misfit():
+            raise Refused(Fault((), None, reason))
+
+    def _misfit(self) -> str:
+        """Return why values that are right, each for itself, cannot stand in one config; "" when they can."""
         if clash := values.clashing_folders(self.root, posts=self.posts.dir, feeds=self.feeds.dir):
-            raise ValueError(clash)
+            return clash
         if os.path.basename(self.sync.state) in {"catalog.db", "lock", "sync.lock"}:
-            raise ValueError("sync.state: that name is taken by a file that feedmill keeps beside it; give it another, such as state.db")
-        if doubles := values.repeated_names([source.name for source in self.sources]):
-            raise ValueError(f"two sources are named {self.sources[doubles[0][1]].name}")
-        return self
+            return "sync.state: that name is taken by a file that feedmill keeps beside it; give it another, such as state.db"
+        doubles = values.repeated_names([source.name for source in self.sources])
+        return f"two sources are named {self.sources[doubles[0][1]].name}" if doubles else ""
 
     def _place(self, path: str) -> Path:
         return Path(os.path.abspath(self.root / path))

@@ -1,6 +1,6 @@
 """From the file config.yaml to a Config: reading, `${ENV}`, and every problem at once, each with its place, its line and what to write.
 
-pydantic's own words never reach a person: an error is told as what was found, why it does not do, and what is expected there.
+An error is told as what was found, why it does not do, and what is expected there.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from feedmill.config import NOT_KEYS, Config
+from feedmill.config import NOT_KEYS, Config, SourceConfig
+from feedmill.configreading import Place, Refused
 from feedmill.configvalues import clashing_folders, repeated_names
 from feedmill.errors import ConfigError, ConfigProblem
 from feedmill.yamlstrict import Document, YamlRefused, read_mapping
@@ -33,9 +32,6 @@ _YAML_HINTS = {
     "could not find expected ':'": "a key needs `: ` after it",
     "found unexpected end of stream": "a quote or a bracket is never closed",
 }
-
-#: A place in the file: keys, and positions in lists.
-Place = tuple[str | int, ...]
 
 
 def load_config(path: Path, *, environ: Mapping[str, str]) -> Config:
@@ -210,7 +206,7 @@ class _Filling:
 
 
 def _check_together(raw: dict[str, Any], problems: _Problems, *, root: Path) -> None:
-    """Report what concerns several keys at once: the models check it too, but only after everything else is right."""
+    """Report what concerns several keys at once: Config checks it too, but only after everything else is right."""
     sources = raw.get("sources")
     if isinstance(sources, list):
         held = [source.get("name") if isinstance(source, dict) else None for source in sources]
@@ -234,19 +230,16 @@ def _check_internal(raw: dict[str, Any], problems: _Problems) -> None:
     sources = enumerate(held) if isinstance(held, list) else ()
     mappings: list[tuple[Place, Any]] = [((), raw), *((("sources", index), source) for index, source in sources)]
     for place, mapping in mappings:
-        for key in NOT_KEYS.intersection(mapping if isinstance(mapping, dict) else ()):
+        for key in [key for key in mapping if key in NOT_KEYS] if isinstance(mapping, dict) else ():
             from feedmill.configproblems import unknown_key
 
-            problems.add((*place, key), unknown_key(key, within=place))
+            problems.add((*place, key), unknown_key(key, within=SourceConfig if place else Config))
 
 
 def _validate(raw: dict[str, Any], problems: _Problems, *, root: Path) -> Config | None:
-    # A section that is absent or empty is given as {}: so `site.title` is missing, not `site`, and one schema builds everything.
-    names = (name for name in Config.model_fields if name not in NOT_KEYS and name != "sources")
-    sections: dict[str, Any] = {name: {} for name in names if raw.get(name, "") == ""}
     try:
-        return Config.model_validate({**raw, **sections, "root": Path(os.path.abspath(root))})
-    except ValidationError as exc:
+        return Config(**{**raw, "root": Path(os.path.abspath(root))})
+    except Refused as exc:
         from feedmill.configproblems import explain  # needed only where something is wrong
 
         for place, message in explain(exc):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -201,7 +201,7 @@ def test_E5_what_stands_in_the_way_is_left_alone_and_named(sync: Sync, tmp_path:
 
 def test_two_sources_with_one_guid_have_two_posts(sync: Sync) -> None:
     sync.take(ENTRY)
-    sync.take(ENTRY, source=SOURCE.model_copy(update={"name": "t"}))
+    sync.take(ENTRY, source=replace(SOURCE, name="t"))
     posts = [decode(text.encode(), name="x.md", zone=sync.project.config.site.zone).post for text in sync.files().values()]
     assert sorted((post.guid, post.source) for post in posts) == [("g1", "s"), ("g1", "t")]
 
@@ -211,7 +211,7 @@ def test_old_posts_are_removed_for_good_but_not_those_that_a_person_edited(sync:
     paths = sync.take(*entries).new
     edited = tmp_path / "posts" / paths[0]
     edited.write_text(edited.read_text() + "\n")
-    kept = SOURCE.model_copy(update={"keep": 2})
+    kept = replace(SOURCE, keep=2)
     removed = Deliverer(sync.project.config, sync.ledger).prune(kept, now=NOW)
     assert sorted(removed) == sorted(paths[1:3])
     assert len(sync.files()) == 3

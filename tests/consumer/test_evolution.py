@@ -16,10 +16,10 @@ from feedmill.consumer.compose import compose
 from feedmill.consumer.decide import Known, decide, updated_date
 from feedmill.consumer.links import fold_title, normal_link, slug
 from feedmill.consumer.reading import read_document
-from feedmill.model import FeedDocument
 from feedmill.posts.record import from_epoch
 from feedmill.posts.writing import encode
 from feedmill.state.ledger import STORED, Article
+from feedmill.upstream import FeedDocument
 from syncing import FEED, Synced, synced
 
 pytestmark = pytest.mark.long

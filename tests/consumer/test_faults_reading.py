@@ -19,8 +19,8 @@ import pytest
 
 from feedmill.consumer.reading import read_document
 from feedmill.errors import UpstreamError
-from feedmill.model import Entry, FeedDocument
 from feedmill.producer.audit_html import faults_in_html
+from feedmill.upstream import Entry, FeedDocument
 
 URL = "https://example.org/feed.xml"
 SECRET = "CANARY-7f3a"

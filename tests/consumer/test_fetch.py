@@ -20,7 +20,7 @@ from feedmill import PROJECT_URL, __version__
 from feedmill.consumer.fetch import Client, Limits, Request, shown_url
 from feedmill.consumer.hosts import HostGate
 from feedmill.consumer.targets import UnfitAddressError, read_target
-from feedmill.model import Fetched, FetchOutcome, Validators
+from feedmill.upstream import Fetched, FetchOutcome, Validators
 from fetching import (
     PATIENT,
     START,

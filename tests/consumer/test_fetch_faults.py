@@ -22,7 +22,7 @@ import pytest
 
 from faultorigin import FaultOrigin, Received, Reply
 from feedmill.consumer.fetch import Client, Limits, Request
-from feedmill.model import Failed, Validators
+from feedmill.upstream import Failed, Validators
 from fetching import QUICK, LoopbackGuard, Names, PublicLoopbackGuard, failed, fetch, fetched, unchanged, use_client
 
 BODY = b"<rss><channel>" + b"<item><title>An entry</title></item>" * 200 + b"</channel></rss>"

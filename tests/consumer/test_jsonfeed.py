@@ -10,7 +10,7 @@ import pytest
 
 from feedmill.consumer.reading import read_document
 from feedmill.errors import UpstreamError
-from feedmill.model import FeedDocument
+from feedmill.upstream import FeedDocument
 
 URL = "https://example.org/feed.json"
 VERSION = "https://jsonfeed.org/version/1.1"

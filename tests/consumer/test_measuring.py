@@ -16,7 +16,8 @@ from feedmill.consumer.decide import Known, decide
 from feedmill.consumer.fetch import Client, Request
 from feedmill.consumer.measuring import MAX_QUESTIONS, ask, has_unmeasured, measured, questions
 from feedmill.consumer.plan import SyncPlan
-from feedmill.model import Enclosure, Entry, Failed
+from feedmill.model import Enclosure
+from feedmill.upstream import Entry, Failed
 from fetching import QUICK, Clock, LoopbackGuard, Names, PublicLoopbackGuard, fetched, open_gate, use_client
 from syncing import FEED, Synced, synced
 from upstream import make_article, make_document, make_entry, moment, rss, rss_item

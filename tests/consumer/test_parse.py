@@ -10,7 +10,7 @@ from feedmill.consumer.parse import parse_feed, parsed_mark, raw_entry
 from feedmill.consumer.rawentry import RawEntry, RawMedia
 from feedmill.consumer.reading import read_document
 from feedmill.errors import UpstreamError
-from feedmill.model import Entry, Hints
+from feedmill.upstream import Entry, Hints
 
 URL = "https://example.org/blog/feed.xml"
 RSS = """<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:media="http://search.yahoo.com/mrss/"

@@ -13,7 +13,7 @@ from feedmill.consumer import reading
 from feedmill.consumer.plainentries import can_be_plain, plain_entry
 from feedmill.consumer.reading import read_document
 from feedmill.consumer.sieve import parse_tree
-from feedmill.model import FeedDocument
+from feedmill.upstream import FeedDocument
 
 pytestmark = pytest.mark.long
 

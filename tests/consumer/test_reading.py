@@ -9,7 +9,7 @@ import pytest
 
 from feedmill.consumer.reading import document_from_json, document_to_json, read_document, read_task
 from feedmill.errors import UpstreamError
-from feedmill.model import Entry, FeedDocument, Hints
+from feedmill.upstream import Entry, FeedDocument, Hints
 
 URL = "https://example.org/feed.xml"
 

@@ -32,9 +32,9 @@ from feedmill.consumer.remember import (
     result_of,
     validators_for,
 )
-from feedmill.model import Failed, Fetched, Hints, NotModified, Validators
 from feedmill.posts.record import to_epoch
 from feedmill.state.ledger import SourceState, state_from_json, state_to_json
+from feedmill.upstream import Failed, Fetched, Hints, NotModified, Validators
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 URL = "https://upstream.example.org/feed.xml"

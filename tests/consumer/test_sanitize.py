@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from feedmill.consumer.rawentry import RawEntry, RawMedia, RawText
 from feedmill.consumer.sanitize import MAX_BODY, MAX_GUID, as_html, sanitize
-from feedmill.model import Enclosure, Entry
+from feedmill.model import Enclosure
+from feedmill.upstream import Entry
 
 URL = "https://example.org/feed.xml"
 PAGE = "https://example.org/2021/post/"

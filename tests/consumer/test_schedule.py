@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from feedmill.configvalues import Cron, Every, parse_cron
 from feedmill.consumer.adaptive import LONGEST, SHORTEST, next_interval
 from feedmill.consumer.schedule import NEVER, Next, Observed, Pace, is_due, plan_failure, plan_success, shown
-from feedmill.model import Failed, Fetched, Hints, NotModified, Validators
 from feedmill.posts.dates import format_rfc822
+from feedmill.upstream import Failed, Fetched, Hints, NotModified, Validators
 
 #: A Wednesday.
 NOW = datetime(2026, 3, 4, 5, 20, tzinfo=UTC)

@@ -23,7 +23,7 @@ from feedmill.consumer.parse import parse_feed, raw_entry
 from feedmill.consumer.reading import read_document
 from feedmill.consumer.sanitize import sanitize
 from feedmill.consumer.sieve import parse_tree
-from feedmill.model import Entry, FeedDocument
+from feedmill.upstream import Entry, FeedDocument
 
 URL = "https://feeds.example.org/blog/feed.xml"
 EMBEDS = frozenset({"www.youtube.com", "player.vimeo.com"})

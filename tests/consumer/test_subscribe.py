@@ -11,7 +11,7 @@ import pytest
 from feedmill.consumer.discover import FeedLink
 from feedmill.consumer.subscribe import Found, find_feed, typed_addresses
 from feedmill.errors import ConfigError, UpstreamError
-from feedmill.model import Entry, Failed, FeedDocument, Fetched, FetchOutcome, NotModified, Validators
+from feedmill.upstream import Entry, Failed, FeedDocument, Fetched, FetchOutcome, NotModified, Validators
 
 SITE = "https://example.org"
 FEED = FeedDocument(version="rss20", title="Its  title", link=f"{SITE}/", entries=(Entry(mark="a" * 32),), known=("b",), dropped=3)

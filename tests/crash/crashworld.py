@@ -35,11 +35,11 @@ from feedmill.consumer.reading import read_task
 from feedmill.consumer.surroundings import Surroundings
 from feedmill.durable import is_temporary
 from feedmill.errors import StorageError
-from feedmill.model import Fetched, NotModified, Validators
 from feedmill.posts.record import to_epoch
 from feedmill.producer.publish import Request, publish
 from feedmill.state.ledger import SourceState
 from feedmill.state.lock import writing
+from feedmill.upstream import Fetched, NotModified, Validators
 from sites import CONFIG, NOW, Project, make_post
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from feedmill.consumer.reading import document_from_json, document_to_json, read_document
 from feedmill.consumer.sanitize import MAX_TITLE
 from feedmill.errors import UpstreamError
-from feedmill.model import Entry, FeedDocument
 from feedmill.posts.html import clean_html
 from feedmill.text import one_line
+from feedmill.upstream import Entry, FeedDocument
 
 _URL = "https://blog.example.org/feeds/main.xml"
 _EMBEDS = frozenset({"www.youtube.com"})

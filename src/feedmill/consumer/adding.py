@@ -13,7 +13,7 @@ from feedmill.consumer.fetching import READ_TASK
 from feedmill.consumer.outbound import open_client
 from feedmill.consumer.subscribe import Found, find_feed
 from feedmill.consumer.surroundings import Surroundings
-from feedmill.model import FeedDocument, Fetched
+from feedmill.upstream import FeedDocument, Fetched
 
 LINKS_TASK = "feedmill.consumer.discover:discover_task"
 

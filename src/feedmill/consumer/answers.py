@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
-from feedmill.model import Validators
 from feedmill.posts.enclosures import declared_length as length_of_file
+from feedmill.upstream import Validators
 
 #: Header fields as they came: names and values in bytes, in order, repeated ones repeated.
 RawHeaders = Iterable[tuple[bytes, bytes]]

@@ -11,12 +11,13 @@ from hashlib import blake2b
 from slugify import slugify
 
 from feedmill.config import SourceConfig
-from feedmill.model import Entry, Post
+from feedmill.model import Post
 from feedmill.posts.meaning import TITLE_LENGTH
 from feedmill.posts.naming import folder_name
 from feedmill.posts.pictures import picture
 from feedmill.posts.tags import read_attributes, write_tag
 from feedmill.text import one_line, plain_text, shorten
+from feedmill.upstream import Entry
 
 #: Bytes of a title in a file's name.
 MAX_SLUG = 80

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from feedmill.errors import UpstreamError
-from feedmill.model import Enclosure, Entry, FeedDocument, Hints
+from feedmill.model import Enclosure
+from feedmill.upstream import Entry, FeedDocument, Hints
 
 _TEXTS = ("mark", "guid", "link", "title", "author", "body", "picture")
 _DATES = ("published", "updated")

@@ -14,8 +14,8 @@ from feedmill.consumer.fingerprints import digest
 from feedmill.consumer.identity import Aliases, epoch, pair
 from feedmill.consumer.links import normal_link
 from feedmill.consumer.plan import Step, SyncPlan
-from feedmill.model import Entry, FeedDocument
 from feedmill.state.ledger import DELETED, PLANNED, PRUNED, STORED, Article
+from feedmill.upstream import Entry, FeedDocument
 
 #: A content that changes more often than this without a week's rest (a clock or a counter in its body) is rewritten no more.
 CHANGE_LIMIT = 24

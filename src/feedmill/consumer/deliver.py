@@ -19,13 +19,14 @@ from feedmill.consumer.decide import beyond_keep, updated_date
 from feedmill.consumer.plan import Delivery, Step, settle
 from feedmill.durable import Batch, storage
 from feedmill.errors import PostError
-from feedmill.model import Enclosure, Entry, Post
+from feedmill.model import Enclosure, Post
 from feedmill.posts.format import MAX_POST_BYTES, decode
 from feedmill.posts.indexing import digest_of
 from feedmill.posts.record import from_epoch
 from feedmill.posts.store import read_post
 from feedmill.posts.writing import encode
 from feedmill.state.ledger import PLANNED, PRUNED, STORED, Article, Ledger
+from feedmill.upstream import Entry
 
 
 @dataclass(frozen=True, slots=True)

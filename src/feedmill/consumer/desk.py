@@ -17,10 +17,10 @@ from feedmill.consumer.remember import Reading, Timing, after_failure, after_hol
 from feedmill.consumer.schedule import Observed
 from feedmill.consumer.stock import Stock, take_stock
 from feedmill.durable import sweep
-from feedmill.model import Failed, FeedDocument, Fetched, NotModified
 from feedmill.posts.record import from_epoch
 from feedmill.state.ledger import Article, Ledger, SourceState
 from feedmill.state.lock import writing
+from feedmill.upstream import Failed, FeedDocument, Fetched, NotModified
 
 if TYPE_CHECKING:
     from feedmill.consumer.deliver import Deliverer

@@ -36,7 +36,7 @@ from feedmill.consumer.guard import Guard, RefusedAddressError, port_refusal
 from feedmill.consumer.hosts import HeldHostError, HostGate
 from feedmill.consumer.journey import DEFAULT_ACCEPT, Journey, Limits, Request
 from feedmill.consumer.targets import Target, UnfitAddressError, is_below, next_target, read_target, shown_place, shown_url
-from feedmill.model import Failed, Fetched, FetchOutcome, NotModified
+from feedmill.upstream import Failed, Fetched, FetchOutcome, NotModified
 
 __all__ = ["DEFAULT_ACCEPT", "Client", "Limits", "Request", "shown_url"]
 

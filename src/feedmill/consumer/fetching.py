@@ -28,10 +28,11 @@ from feedmill.consumer.remember import Timing, address_of, asked_address, valida
 from feedmill.consumer.surroundings import Surroundings
 from feedmill.consumer.syncreport import SourceReport, report_source
 from feedmill.errors import StorageError, UpstreamError
-from feedmill.model import Failed, FeedDocument, Fetched, FetchOutcome, Progress
+from feedmill.model import Progress
 from feedmill.posts.record import from_epoch, to_epoch
 from feedmill.state.database import Unreadable
 from feedmill.state.ledger import SourceState
+from feedmill.upstream import Failed, FeedDocument, Fetched, FetchOutcome
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from lxml import etree
 
-from feedmill.model import Hints
+from feedmill.upstream import Hints
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _PERIODS = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}

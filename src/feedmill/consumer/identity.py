@@ -14,9 +14,9 @@ from datetime import datetime
 
 from feedmill.consumer.fingerprints import digest
 from feedmill.consumer.links import fold_title, is_page, normal_link, slug
-from feedmill.model import Entry
 from feedmill.posts.ids import name_based
 from feedmill.state.ledger import DELETED, PRUNED, Article
+from feedmill.upstream import Entry
 
 #: Shorter texts (in characters) are no alias: they repeat ("Comments", a picture without words).
 LEAST_TEXT = 200

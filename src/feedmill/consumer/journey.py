@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from feedmill import USER_AGENT
 from feedmill.consumer.answers import PERMANENT_REDIRECTS, conditions
 from feedmill.consumer.targets import Target, UnfitAddressError, read_target
-from feedmill.model import Validators
+from feedmill.upstream import Validators
 
 #: Where a publisher who finds this client in a log reads what it is.
 DEFAULT_ACCEPT = (

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from feedmill.consumer.plan import Step, SyncPlan
-from feedmill.model import FeedDocument
+from feedmill.upstream import FeedDocument
 
 #: Questions for one source in one round: the newest posts come first, for the rest the length stays unknown.
 MAX_QUESTIONS = 5

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from feedmill.config import SourceConfig
-from feedmill.model import Entry
 from feedmill.state.ledger import Article, Ledger, SourceState
+from feedmill.upstream import Entry
 
 
 @dataclass(frozen=True, slots=True)

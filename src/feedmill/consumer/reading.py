@@ -38,7 +38,7 @@ from feedmill.consumer.rawentry import RawEntry, RawText
 from feedmill.consumer.sanitize import MAX_TITLE, line_of, sanitize, web_address
 from feedmill.consumer.sieve import Sieved, parse_tree, sieve
 from feedmill.errors import UpstreamError
-from feedmill.model import Entry, FeedDocument
+from feedmill.upstream import Entry, FeedDocument
 
 __all__ = ["document_from_json", "document_to_json", "read_document", "read_task"]
 

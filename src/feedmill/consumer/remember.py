@@ -12,9 +12,9 @@ from feedmill.configvalues import Every
 from feedmill.consumer.fingerprints import digest
 from feedmill.consumer.schedule import Next, Observed, Pace, plan_failure, plan_success
 from feedmill.consumer.targets import UnfitAddressError, read_target
-from feedmill.model import Failed, Fetched, Hints, NotModified, Result, Validators
 from feedmill.posts.record import from_epoch, to_epoch
 from feedmill.state.ledger import SourceState
+from feedmill.upstream import Failed, Fetched, Hints, NotModified, Result, Validators
 
 #: A move for good is believed after so many fetches that agree, over so long a time: a maintenance page can redirect for hours.
 MOVE_PROOFS = 3

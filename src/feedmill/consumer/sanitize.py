@@ -9,10 +9,11 @@ from hashlib import blake2b
 from html import escape, unescape
 
 from feedmill.consumer.rawentry import RawEntry, RawMedia, RawText
-from feedmill.model import Enclosure, Entry
+from feedmill.model import Enclosure
 from feedmill.posts.html import clean_html
 from feedmill.posts.pictures import picture as usable_picture
 from feedmill.text import clean_text, one_line, plain_text, shorten
+from feedmill.upstream import Entry
 from feedmill.urls import absolute_url
 
 MAX_TITLE, MAX_AUTHOR, MAX_TAG = 512, 200, 100

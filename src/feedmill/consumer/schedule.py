@@ -14,7 +14,7 @@ from feedmill.configvalues import Cron, Every
 from feedmill.consumer.adaptive import FIRST, Observed, next_interval
 from feedmill.consumer.crontab import next_fire
 from feedmill.consumer.freshness import fresh_for, freshness_rule, retry_after
-from feedmill.model import Failed, Fetched, Hints, NotModified
+from feedmill.upstream import Failed, Fetched, Hints, NotModified
 
 __all__ = ["Next", "Observed", "Pace", "is_due", "plan_failure", "plan_success", "shown"]
 

@@ -17,8 +17,8 @@ from lxml import etree
 
 from feedmill.consumer.clusters import Key, shared_keys, surely_known
 from feedmill.consumer.hints import hints_of_channel
-from feedmill.model import Hints
 from feedmill.posts.dates import parse_date
+from feedmill.upstream import Hints
 
 #: Bytes of a mark: 32 hexadecimal digits.
 MARK_SIZE = 16

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from feedmill.config import Config, Every, SourceConfig
+from feedmill.config import Config, SourceConfig
+from feedmill.configvalues import Every
 from feedmill.consumer.remember import for_source, is_gap_suspected, is_gone, moment
 from feedmill.consumer.selection import choose
 from feedmill.consumer.targets import shown_url

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from feedmill.consumer.discover import FeedLink, guessed_addresses, without_feed_scheme
 from feedmill.consumer.targets import shown_url
 from feedmill.errors import ConfigError, UpstreamError
-from feedmill.model import Failed, FeedDocument, Fetched, FetchOutcome, NotModified
 from feedmill.text import one_line, shorten
+from feedmill.upstream import Failed, FeedDocument, Fetched, FetchOutcome, NotModified
 from feedmill.urls import encode_url
 
 #: Feeds that a page leads to and that are tried.

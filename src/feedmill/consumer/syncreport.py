@@ -8,8 +8,8 @@ from feedmill.config import SourceConfig
 from feedmill.consumer.desk import Done
 from feedmill.consumer.remember import moment
 from feedmill.consumer.targets import shown_url
-from feedmill.model import Result
 from feedmill.state.ledger import SourceState
+from feedmill.upstream import Result
 
 #: Results of sources that were asked and gave nothing.
 _VAIN = frozenset({"failed", "gone"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
 
@@ -19,9 +20,9 @@ def fingerprint(config: Config) -> str:
     """Return the fingerprint of everything but posts and time that the bytes of feeds depend on."""
     parts = {
         "rendering": RENDERING,
-        "site": config.site.model_dump(mode="json"),
-        "posts": config.posts.model_dump(mode="json"),
-        "feeds": config.feeds.model_dump(mode="json"),
+        "site": asdict(config.site),
+        "posts": asdict(config.posts),
+        "feeds": asdict(config.feeds),
         # RSS says when to come back.
         "ttl": str(config.server.max_age) if "rss" in config.feeds.formats else "",
         "embeds": sorted(config.html.embeds),
