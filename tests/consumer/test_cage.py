@@ -501,6 +501,19 @@ def test_other_documents_go_on_while_one_hangs(tasks: str) -> None:
 
 
 @ON_LINUX
+@pytest.mark.parametrize(("pause", "others"), [(0.1, 0), (0.4, 1)])
+def test_another_child_starts_where_much_is_left_and_not_for_what_one_has_nearly_done(tasks: str, pause: float, others: int) -> None:
+    async def scene() -> None:
+        async with cage(2) as caged:
+            await caged.warm(1)
+            started = mine()
+            await asyncio.gather(*(caged.run(f"{tasks}:sleep", {"seconds": pause, "name": ""}, b"") for _ in range(8)))
+            assert len(mine() - started) == others
+
+    do(scene())
+
+
+@ON_LINUX
 def test_children_start_lazily_or_ahead_and_never_more_than_asked(tasks: str) -> None:
     async def scene() -> None:
         async with cage(2) as caged:

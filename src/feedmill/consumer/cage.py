@@ -23,8 +23,9 @@ from feedmill.errors import UpstreamError
 
 #: More children than this do not make a machine faster; each holds some 30 MB.
 MAX_CHILDREN = 4
-#: How long work waits before another child is started for it, in seconds.
-_PATIENCE = 0.5
+#: How long work waits before another child is started for it, in seconds; and for how many times as long there must be more of it
+#: than was done meanwhile: a start takes as long as reading many documents.
+_PATIENCE, _WORTH_A_START = 0.5, 2
 #: A child has this long to start, however busy the machine is.
 _START = timedelta(seconds=60)
 #: And this long to be gone once it has closed its pipe.
@@ -187,6 +188,8 @@ class Cage:
         self._room = 1
         self._slots = asyncio.Semaphore(self._room)
         self._growing: asyncio.TimerHandle | None = None
+        #: Runs that wait for a slot, and runs that had an answer.
+        self._waiting, self._answered = 0, 0
         self._children: set[_Child] = set()
         self._starting = 0
         self._idle: list[_Child] = []
@@ -222,14 +225,15 @@ class Cage:
                 raise outcome
 
     def _want_more(self) -> None:
-        """Let another child start when work has waited for a while: starting one takes as long as reading many documents."""
+        """Let another child start when work has waited for a while and is much: starting one takes as long as reading many documents."""
         if self._slots.locked() and self._room < self._size and self._growing is None:
-            self._growing = asyncio.get_running_loop().call_later(_PATIENCE, self._grow_if_busy)
+            self._growing = asyncio.get_running_loop().call_later(_PATIENCE, self._grow_if_busy, self._answered)
 
-    def _grow_if_busy(self) -> None:
+    def _grow_if_busy(self, answered_before: int) -> None:
         self._growing = None
         if self._slots.locked() and not self._is_closed:
-            self._grow()
+            if self._waiting > _WORTH_A_START * (self._answered - answered_before):
+                self._grow()
             self._want_more()
 
     def _grow(self) -> None:
@@ -251,8 +255,7 @@ class Cage:
         if not task.startswith("feedmill."):
             raise ValueError(f"{task} is no task of feedmill")
         request = to_json([task, dict(arguments)])
-        self._want_more()
-        async with self._slots:
+        async with self._slot():
             child = await self._take()
             try:
                 kind, value = await child.ask(request, body)
@@ -267,7 +270,21 @@ class Cage:
             else:
                 self.killed += kind == "memory"
                 self._retire(child)
+            self._answered += 1
         return self._outcome(kind, value)
+
+    @contextlib.asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        self._waiting += 1
+        try:
+            self._want_more()
+            await self._slots.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     def _outcome(self, kind: str, value: Any) -> Any:
         match kind:
