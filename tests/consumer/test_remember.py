@@ -74,7 +74,8 @@ def reading(**over: Any) -> Reading:
 
 
 def success(state: SourceState, answer: Fetched | NotModified, *, read: Reading | None = None, timing: Timing | None = None, **over: Any):
-    return after_success(state, over.get("source", source()), answer, reading=read, timing=timing or at())
+    body = body_key(answer.body) if isinstance(answer, Fetched) else ""
+    return after_success(state, over.get("source", source()), answer, body=body, reading=read, timing=timing or at())
 
 
 # After an answer

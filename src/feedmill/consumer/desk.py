@@ -38,6 +38,8 @@ class Job:
     outcome: Fetched | NotModified | Failed
     timing: Timing
     document: FeedDocument | None = None
+    #: By which the body that was fetched is known again.
+    body: str = ""
     #: Bytes of enclosures whose length the document does not say, by address.
     lengths: Mapping[str, int] = field(default_factory=dict)
     held: Mapping[str, int] | None = None
@@ -144,7 +146,7 @@ class Desk:
                 number, articles = self._ledger.number(job.source.name), self._ledger.articles(job.source.name)
                 plan = measured(self._decide(job, job.document, articles, number), job.lengths)
                 reading = _reading(job.document, plan, articles)
-            state = after_success(job.state, job.source, job.outcome, reading=reading, timing=job.timing)
+            state = after_success(job.state, job.source, job.outcome, body=job.body, reading=reading, timing=job.timing)
         return Delivery(source=job.source, number=number, plan=plan, state=state, held=job.held or {})
 
     def _decide(self, job: Job, document: FeedDocument, articles: Sequence[Article], number: int) -> SyncPlan:

@@ -153,10 +153,13 @@ class Round:
             if outcome.status == 410 and outcome.url != asked_address(url):
                 outcome = replace(outcome, status=404)  # where it redirected to is gone, which is not the source's own word
             return self._job(source, state, outcome, held=self._hold(outcome))
-        if not isinstance(outcome, Fetched) or (outcome.is_complete and await _is_known(outcome.body, state)):
+        if not isinstance(outcome, Fetched):
             return self._job(source, state, outcome)
+        body = await aside(lambda: remember.body_key(outcome.body), size=len(outcome.body))
+        if outcome.is_complete and body == state.body:
+            return self._job(source, state, outcome, body=body)
         try:
-            job = self._job(source, state, outcome, document=await self._read(source, outcome))
+            job = self._job(source, state, outcome, document=await self._read(source, outcome), body=body)
         except UpstreamError as exc:
             return self._job(source, state, Failed(reason=str(exc), status=outcome.status, headers=outcome.headers))
         return await self._measured(job, named_by=outcome.url)
@@ -207,12 +210,13 @@ class Round:
         outcome: FetchOutcome,
         *,
         document: FeedDocument | None = None,
+        body: str = "",
         held: dict[str, int] | None = None,
     ) -> Job:
         timing = Timing(
             every=self._config.interval(source), zone=self._config.site.zone, now=self._around.now(), chance=self._around.chance()
         )
-        return Job(source=source, state=state, outcome=outcome, timing=timing, document=document, held=held)
+        return Job(source=source, state=state, outcome=outcome, timing=timing, document=document, body=body, held=held)
 
     async def _store(self, job: Job) -> Done:
         waiting = _Waiting(job)
@@ -253,11 +257,6 @@ class Round:
         for one, done in zip(waiting, results, strict=True):
             if not one.done.done():
                 one.done.set_result(done)
-
-
-async def _is_known(body: bytes, state: SourceState) -> bool:
-    """Whether the document is byte for byte what the source said last time."""
-    return bool(state.body) and await aside(lambda: remember.body_key(body), size=len(body)) == state.body
 
 
 async def _all_of(tasks: Sequence[asyncio.Task[T]]) -> Sequence[T]:

@@ -99,9 +99,9 @@ def asked_address(url: str) -> str:
 
 
 def after_success(
-    state: SourceState, source: SourceConfig, answer: Fetched | NotModified, *, reading: Reading | None, timing: Timing
+    state: SourceState, source: SourceConfig, answer: Fetched | NotModified, *, body: str, reading: Reading | None, timing: Timing
 ) -> SourceState:
-    """Return the state after an answer that was read (or that said that nothing is new)."""
+    """Return the state after an answer that was read (or that said that nothing is new); `body` is the `body_key` of what was fetched."""
     pace = _pace(state)
     hints, observed = (reading.hints, reading.observed) if reading else (None, None)
     plan = plan_success(
@@ -121,7 +121,7 @@ def after_success(
             "validators_for": _kept_address(answer.url, source),
             "etag": answer.validators.etag,
             "last_modified": answer.validators.last_modified,
-            "body": body_key(answer.body) if isinstance(answer, Fetched) else state.body,
+            "body": body if isinstance(answer, Fetched) else state.body,
         }
     # At once: a copy of a state takes as long as all that was decided about it.
     return _with_move(replace(state, **changes), source, answer, reading=reading, timing=timing)
