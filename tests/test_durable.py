@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,10 @@ from feedmill.durable import (
     is_temporary,
     make_folder,
     replace,
+    scratch_folder,
     stage,
     storage_error,
+    sweep,
     sync_folder,
     write_new,
 )
@@ -495,3 +497,57 @@ def test_of_many_files_of_which_one_cannot_be_written_none_is_left(tmp_path: Pat
     with pytest.raises(StorageError):
         durable.Batch().add_many(files, only_new=())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scratch_folder_is_this_users_alone_and_goes_with_what_is_in_it(tmp_path: Path) -> None:
+    with scratch_folder(tmp_path) as folder:
+        assert (folder.parent, is_temporary(folder.name), folder.stat().st_mode & 0o777) == (tmp_path, True, 0o700)
+        (folder / "a").write_bytes(b"x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_stays_of_a_scratch_folder_is_swept_away(tmp_path: Path) -> None:
+    with scratch_folder(tmp_path) as folder:
+        (folder / "deep").mkdir()
+    assert list(tmp_path.iterdir()) == [folder]
+    sweep([tmp_path])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_scratch_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot write to"), scratch_folder(tmp_path / "missing"):
+        pass
+
+
+def test_a_long_batch_is_durable_before_any_of_it_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[list[str]] = []
+
+    def note(folders: Collection[Path]) -> None:
+        if folders:
+            synced.append(sorted(path.name for path in tmp_path.iterdir() if not is_temporary(path.name)))
+
+    monkeypatch.setattr(durable, "_sync_file_systems", note)
+    monkeypatch.setattr(durable, "_has_honest_syncfs", lambda: True)
+    batch = Batch()
+    for number in range(40):
+        batch.add(tmp_path / str(number), (b"x",))
+    assert synced == []
+    batch.settle()
+    batch.commit()
+    assert synced == [[]]
+    assert len(list(tmp_path.iterdir())) == 40
+
+
+def test_a_long_batch_that_does_not_get_to_the_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(folders: Collection[Path]) -> None:
+        if folders:
+            raise StorageError("cannot fsync")
+
+    monkeypatch.setattr(durable, "_sync_file_systems", fail)
+    monkeypatch.setattr(durable, "_has_honest_syncfs", lambda: True)
+    batch = Batch()
+    for number in range(40):
+        batch.add(tmp_path / str(number), (b"x",))
+    with pytest.raises(StorageError):
+        batch.commit()
+    assert not list(tmp_path.iterdir())

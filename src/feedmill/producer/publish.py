@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feedmill.config import Config
-from feedmill.durable import TEMP_PREFIX, TEMP_SUFFIX, storage, sweep
+from feedmill.durable import scratch_folder, sweep
 from feedmill.errors import StorageError
 from feedmill.model import Problem, Progress
 from feedmill.posts.catalog import REFUSED, Catalog
@@ -190,21 +190,15 @@ class _Publishing:
 
     @cached_property
     def _press(self) -> Press:
-        import tempfile
-
         from feedmill.producer.press import Press
 
-        with storage(self._catalog.path.parent, doing="write to"):  # what cannot be removed now the next run sweeps away
-            place = self._catalog.path.parent
-            spool = tempfile.TemporaryDirectory(dir=place, prefix=TEMP_PREFIX, suffix=TEMP_SUFFIX, ignore_cleanup_errors=True)
-        folder = Path(self._stack.enter_context(spool))
         press = Press(
             self._published,
             self._sink,
             self._crew,
             heads=self._heads,
             posts=self._config.posts_dir,
-            spool=folder,
+            spool=self._stack.enter_context(scratch_folder(self._catalog.path.parent)),
             now=self._now,
         )
         self._stack.callback(press.close)
