@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from feedmill.configaddresses import HOST_NAME, text_of
 
@@ -30,8 +29,7 @@ _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(NamedTuple):
     """A schedule in cron's five fields (minute, hour, day, month, weekday; Sunday is 0 or 7), in `site.timezone`."""
 
     text: str
@@ -42,8 +40,7 @@ class Cron:
         return tuple(self.text.split())
 
 
-@dataclass(frozen=True, slots=True)
-class AllowedNetwork:
+class AllowedNetwork(NamedTuple):
     """A private network that sources may reach; with a port, one address and that port alone, not its neighbours."""
 
     network: IPv4Network | IPv6Network

@@ -9,7 +9,7 @@ FeedmillError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class FeedmillError(Exception):
@@ -18,8 +18,7 @@ class FeedmillError(Exception):
     exit_status = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigProblem:
+class ConfigProblem(NamedTuple):
     """One thing that is wrong in config.yaml: its place, its line (from 1; 0 when unknown) and what was expected."""
 
     place: str

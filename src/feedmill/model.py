@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 #: A front-matter value as written: text, a list or a mapping. Never a number, a bool or a date: those are our own reading.
 Value = str | Sequence["Value"] | Mapping[str, "Value"]
@@ -78,8 +78,7 @@ class Post:
         return not is_held_back and self.field("status").lower() not in {"draft", "hidden"}
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Something a person should mend: the file (relative to its folder), the line (from 1; 0: the whole file), the rule, the reason."""
 
     path: str

@@ -426,8 +426,8 @@ def test_published_posts_of_one_claim_have_different_ids(claimants: list[Claiman
 def test_whoever_bore_the_id_bears_it_whatever_comes_later(claimants: list[Claimant], others: list[Claimant]) -> None:
     first = settle_claim(CLAIM, claimants, None)
     paths = {claimant.path for claimant in claimants}
-    bearers = [replace(c, bears=first.ids[c.path] == CLAIM) for c in claimants]
-    newcomers = [replace(c, bears=False) for c in others if c.path not in paths]
+    bearers = [c._replace(bears=first.ids[c.path] == CLAIM) for c in claimants]
+    newcomers = [c._replace(bears=False) for c in others if c.path not in paths]
     second = settle_claim(CLAIM, [*bearers, *newcomers], first.owner)
     source_ids = {claimant.source: first.ids[claimant.path] for claimant in claimants}
     assert all(second.ids[claimant.path] == source_ids[claimant.source] for claimant in claimants)

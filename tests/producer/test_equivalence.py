@@ -6,7 +6,7 @@ import io
 import json
 from calendar import timegm
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -264,7 +264,7 @@ def test_every_format_says_the_same(entries: list[Entry]) -> None:
 def test_every_format_says_the_same_of_itself(history: History) -> None:
     read = {}
     for name, kind in FORMATS.items():
-        asked = replace(head([], kind), subtitle="副题 & <b>", history=history, hubs=("https://hub.example.org/",))
+        asked = head([], kind)._replace(subtitle="副题 & <b>", history=history, hubs=("https://hub.example.org/",))
         read[name] = (_json_head if kind is JSON else _xml_head)(document(kind, [], asked))
         assert read[name].pop("self") == asked.self_url
     assert read["json"] == read["rss"] == read["atom"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +25,7 @@ ENTRY_ID = "urn:uuid:0a39fb1c-0b86-5a66-99d8-1ffc535d70f5"
 
 def address(template: str = "", *, path: str = PATH, date: datetime = DATE, entry_id: str = ENTRY_ID, **over: object) -> str:
     post = Post(title="做一件事", **over)  # type: ignore[arg-type]
-    return permalink(post, replace(SITE, permalink=template), path=path, entry_id=entry_id, date=date)
+    return permalink(post, SITE._replace(permalink=template), path=path, entry_id=entry_id, date=date)
 
 
 def extra(**keys: object) -> dict[str, object]:
@@ -164,7 +163,7 @@ def test_an_unknown_or_empty_variable_leaves_the_page_of_the_path(template: str)
     "date", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)], ids=["year 1", "year 9999"]
 )
 def test_dates_at_the_ends_of_time(zone: str, date: datetime) -> None:
-    site = replace(SITE, permalink="{url}{year}/", zone=zone)
+    site = SITE._replace(permalink="{url}{year}/", zone=zone)
     found = permalink(Post(title="x"), site, path="a.md", entry_id=ENTRY_ID, date=date)
     assert found == f"{HOME}{date.year:04d}/"
 
@@ -193,7 +192,7 @@ def test_any_post_has_an_address(
         categories=((slug, mood),),
         extra=(("permalink", own), ("slug", slug), ("mood", mood)),
     )
-    site = replace(SITE, permalink=template)
+    site = SITE._replace(permalink=template)
     path = name.replace("/", "").replace("\0", "") + ".md"
     found = permalink(post, site, path=path, entry_id=entry_id, date=DATE)
     assert found.startswith(("http://", "https://"))

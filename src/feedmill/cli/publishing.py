@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,8 +110,8 @@ def publish_json(report: Report) -> dict[str, Any]:
         "posts": report.posts,
         "skipped": shown(report.skipped),
         "repaired": shown(report.repaired),
-        "feeds": [asdict(feed) for feed in report.feeds],
-        "archives": [asdict(feed) for feed in report.archives],
+        "feeds": [feed._asdict() for feed in report.feeds],
+        "archives": [feed._asdict() for feed in report.archives],
         "removed": list(report.removed),
     }
 
@@ -156,7 +155,7 @@ def check(config_path: str, *, write_ids: bool, as_json: bool) -> None:
         unwritten = _write_ids(config) if write_ids else []
         problems = [*unwritten, *run(config, config_path=config_path, now=datetime.now(UTC))]
     if as_json:
-        print_json({"problems": [asdict(problem) for problem in problems]})
+        print_json({"problems": [problem._asdict() for problem in problems]})
     else:
         for problem in problems:
             click.echo(f"{where(problem)}: {safe(problem.message)} [{problem.rule}]")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from feedmill.model import Markup
 from feedmill.text import plain_text
@@ -17,8 +17,7 @@ _TEMPLATE_TAG = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedBody:
+class RenderedBody(NamedTuple):
     """A body in clean HTML, and the plain text on one line of what stands before `<!-- more -->` ("" without the mark)."""
 
     html: str

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from feedmill.errors import StorageError
 from feedmill.posts.store import Listing, Stamp
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """How the folder differs from the catalog."""
 
     new: dict[str, Stamp]

@@ -7,7 +7,6 @@ on no domain, title or category. A post without guid keeps its id when its file 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha1
 from typing import NamedTuple
 
@@ -161,8 +160,7 @@ def _fresh(now: Sighting, is_used: Callable[[str], bool]) -> str:
     return candidate
 
 
-@dataclass(frozen=True, slots=True)
-class Claimant:
+class Claimant(NamedTuple):
     """A post whose guid asks for an id."""
 
     path: str
@@ -176,8 +174,7 @@ def copy_message(original: str) -> str:
     return f"it has the guid of {original}, which is published in its place; remove one, or give it a guid of its own"
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """Who gets what: ids by path, and for the copies the path of the post that is published in their place."""
 
     ids: Mapping[str, str]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from feedmill.errors import PostError
 from feedmill.model import Value
@@ -91,8 +91,7 @@ def _rest(row: str) -> str:
     return row.partition(":")[2].strip()
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(NamedTuple):
     """A top-level key's lines, from its own to the next one's."""
 
     key: str

@@ -7,7 +7,6 @@ are for ever, so a post that comes late, is edited or goes changes the one docum
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from feedmill.producer.categories import ROOT
 from feedmill.producer.documents import Document
@@ -97,7 +96,7 @@ class Archive:
             before = Chain(page_size(self._limit(feed)))
         later = dict(self._published.positions_from(feed, before.posts))
         if later:  # memory comes from a backup, and the catalog knows more
-            before = replace(before, posts=max(later.values()) + 1)
+            before = before._replace(posts=max(later.values()) + 1)
             self._chains.note(feed.id, before, later)
         fresh = self._published.unordered(feed, now=self._now)
         known = self._chains.positions(feed.id, [post for post, _ in fresh]) if before.posts else {}
@@ -107,7 +106,7 @@ class Archive:
         self._published.set_positions(feed, [(positions[post], file) for post, file in fresh])
         posts = before.posts + len(added)
         pages = max(before.pages, pages_for(posts, limit=self._limit(feed), size=before.size))
-        after = replace(before, posts=posts, pages=pages)
+        after = before._replace(posts=posts, pages=pages)
         if added or after != known_before:
             self._chains.note(feed.id, after, added)
         return _touched(positions.values(), after), after

@@ -7,7 +7,6 @@ entry that did not change is copied from it instead of being rendered again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -31,8 +30,7 @@ class FileStamp(NamedTuple):
 UNKNOWN = FileStamp(0, 0, -1)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """A file of a feed as it was last published."""
 
     number: int

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from feedmill.model import CategoryPath, Enclosure, Post
 from feedmill.posts.body import RenderedBody, render_body
@@ -24,8 +24,7 @@ MAX_CONTENT = 2_000_000
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*$")
 
 
-@dataclass(frozen=True, slots=True)
-class Category:
+class Category(NamedTuple):
     """RFC 4287 §4.2.2: `term` is the stable key, `label` the name for people, `scheme` an absolute URI."""
 
     term: str
@@ -33,8 +32,7 @@ class Category:
     scheme: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of every feed it stands in. Times are aware, UTC, whole seconds; addresses absolute and ASCII."""
 
     id: str

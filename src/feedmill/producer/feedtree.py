@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from feedmill.config import Config
 from feedmill.producer.categories import ROOT, FeedKey
@@ -12,8 +13,7 @@ from feedmill.text import one_line
 from feedmill.urls import quote_path
 
 
-@dataclass(frozen=True, slots=True)
-class FeedLink:
+class FeedLink(NamedTuple):
     """Where a feed is to be had in one format."""
 
     #: A name of `formats.FORMATS`.
@@ -34,8 +34,7 @@ def link_to(name: str, file: str, feeds_url: str) -> FeedLink:
     return FeedLink(name, file, feeds_url + quote_path(file))
 
 
-@dataclass(frozen=True, slots=True)
-class FeedLine:
+class FeedLine(NamedTuple):
     """A published feed as lists of feeds show it."""
 
     key: FeedKey

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """A document's place among those that hold all a feed ever published (RFC 5005). Addresses are absolute; "" where there is none."""
 
     #: The archive document with what was published just before.
@@ -25,8 +24,7 @@ class History:
         return bool(self.current)
 
 
-@dataclass(frozen=True, slots=True)
-class FeedHead:
+class FeedHead(NamedTuple):
     """What a document of a feed says of itself. Addresses are absolute and ASCII; `updated` is aware, UTC, whole seconds."""
 
     id: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from feedmill.config import Config
 from feedmill.producer.categories import FeedKey
@@ -18,8 +18,7 @@ from feedmill.producer.sink import FeedSink, stage_ours
 LISTS = (OPML, INDEX_HTML, REDIRECTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """A feed as lists show it."""
 
     key: FeedKey

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
@@ -104,7 +103,7 @@ def _reworded(entry: Entry, words: Iterator[str]) -> Entry:
     categories = tuple(Category(next(words), next(words), next(words)) for _ in entry.categories)
     source = None if entry.source is None else Source(next(words), next(words), next(words))
     updated = _PUBLISHED if entry.updated == entry.published else _UPDATED
-    return replace(entry, **texts, categories=categories, source=source, published=_PUBLISHED, updated=updated)
+    return entry._replace(**texts, categories=categories, source=source, published=_PUBLISHED, updated=updated)
 
 
 def _in_text(word: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from feedmill.producer.categories import FeedKey
 from feedmill.producer.documents import Document
@@ -26,8 +27,7 @@ class SpoiledError(Exception):
     """A feed file does not hold what was written: its entries must be rendered again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Printed:
+class Printed(NamedTuple):
     """What became of one document."""
 
     document: Document

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from hashlib import blake2b
 from html import escape
+from typing import NamedTuple
 from urllib.parse import quote
 
 from feedmill.config import Config
@@ -20,8 +20,7 @@ from feedmill.urls import encode_url
 _ESCAPED = re.compile(r"(?:%[89A-Fa-f][0-9A-Fa-f])+")
 
 
-@dataclass(frozen=True, slots=True)
-class Masthead:
+class Masthead(NamedTuple):
     """What every page knows of the site. Texts are plain and on one line."""
 
     title: str

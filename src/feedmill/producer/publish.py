@@ -10,11 +10,10 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from feedmill.config import Config
 from feedmill.durable import scratch_folder, sweep
@@ -49,8 +48,7 @@ _LISTED = "listed"
 _FOR_EVERYBODY = (STYLESHEET, "opml.xml", "index.html")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is asked of a publish."""
 
     #: Names of the feeds to bring up to date, with all below each; empty: all.
@@ -86,16 +84,15 @@ def publish(config: Config, request: Request, *, now: datetime, progress: Progre
             except Unreadable as damage:
                 move_aside(damage)
             except PostsMovedError:
-                request = replace(request, paths=None)  # the one that moved may be none of them
+                request = request._replace(paths=None)  # the one that moved may be none of them
             except SpoiledError:
-                request = replace(request, is_full=True)
+                request = request._replace(is_full=True)
     raise StorageError(
         f"{config.posts_dir} keeps changing while it is read, or its catalog cannot be kept: nothing was published; run again"
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Databases:
+class _Databases(NamedTuple):
     """What a run reads and writes beside posts and feeds."""
 
     catalog: Catalog
@@ -141,7 +138,7 @@ class _Publishing:
         self._mark_due()
         feeds = choose_feeds(self._published.feeds().values(), self._request.names)
         stale, intact = self._look_at(feeds)
-        listed = json.dumps([astuple(problem) for problem in listing.problems])
+        listed = json.dumps(listing.problems)
         is_new = difference or listed != self._listed
         if stale or is_new or self._is_rebuild or not self._has_lists():
             self._catalog.set_meta(_LISTED, listed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from feedmill.posts.catalog import Catalog
@@ -14,8 +13,7 @@ from feedmill.producer.formats import ATOM
 from feedmill.state.database import BATCH, reading
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
+class Feed(NamedTuple):
     """A feed as it was last published."""
 
     number: int

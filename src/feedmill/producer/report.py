@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from feedmill.config import Config
 from feedmill.model import Problem
@@ -15,8 +15,7 @@ from feedmill.producer.outcome import Run
 from feedmill.producer.published import Feed, Published
 
 
-@dataclass(frozen=True, slots=True)
-class FeedReport:
+class FeedReport(NamedTuple):
     """One document after a publish; `path` is relative to the project."""
 
     path: str
@@ -25,8 +24,7 @@ class FeedReport:
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What a publish did. Paths are relative to the project."""
 
     posts: int

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from feedmill.config import Config
@@ -12,8 +11,7 @@ from feedmill.posts.ids import name_based
 from feedmill.urls import encode_url
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """An upstream feed as its republished entries name it (RFC 4287 §4.2.11)."""
 
     id: str
@@ -22,8 +20,7 @@ class Source:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """The site as its feeds show it. Every address is absolute; `url` and `feeds_url` end with a slash."""
 
     url: str
@@ -62,7 +59,7 @@ class Site:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
-        return asdict(self)
+        return self._asdict() | {"sources": {name: source._asdict() for name, source in self.sources.items()}}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Site:

@@ -7,7 +7,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -53,7 +52,7 @@ class Pages:
         """`clock` gives epoch seconds: it decides which posts are due. `room`: bytes of posts' pages that are kept."""
         self._config, self._clock = config, clock
         #: A page has the whole text, whatever feeds have, and shows no enclosure: none is looked up on disk.
-        self._site = replace(Site.of(config), content="full", root="")
+        self._site = Site.of(config)._replace(content="full", root="")
         self._masthead = Masthead.of(config)
         self._library = Library(config)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages")

@@ -21,7 +21,6 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import astuple
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -197,7 +196,7 @@ def _shown(report: Report) -> dict[str, Any]:
 
 
 def _problems(problems: Sequence[Problem]) -> list[tuple[object, ...]]:
-    return [(*astuple(problem)[:-1], shorten(problem.message, _MESSAGE)) for problem in problems[:LISTED]]
+    return [(*problem[:-1], shorten(problem.message, _MESSAGE)) for problem in problems[:LISTED]]
 
 
 def _give_back() -> None:
