@@ -242,6 +242,20 @@ PROBLEMS = {
             "10 sources[0].image_proxy: found a mapping; expected an address with {url} in it",
         ],
     ),
+    "addresses where sources are wanted": (
+        (
+            "site:\n"
+            "  title: T\n"
+            "  url: https://e.org/\n"
+            "sources:\n"
+            "  - https://u:CANARY@e.org/feed?token=CANARY&x=1\n"
+            "  - https://e.org/feed?CANARY\n"
+        ),
+        [
+            '5 sources[0]: found "https://…@e.org/feed?…"; expected a list of sources, each beginning with `- name: …`',
+            '6 sources[1]: found "https://e.org/feed?…"; expected a list of sources, each beginning with `- name: …`',
+        ],
+    ),
     "secrets": (
         (
             "site:\n"

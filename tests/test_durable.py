@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -522,9 +522,10 @@ def test_a_scratch_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path)
 def test_a_long_batch_is_durable_before_any_of_it_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[list[str]] = []
 
-    def note(folders: Collection[Path]) -> None:
-        if folders:
+    def note(opened: dict[int, int]) -> None:
+        if opened:
             synced.append(sorted(path.name for path in tmp_path.iterdir() if not is_temporary(path.name)))
+        durable._close_file_systems(opened)
 
     monkeypatch.setattr(durable, "_sync_file_systems", note)
     monkeypatch.setattr(durable, "_has_honest_syncfs", lambda: True)
@@ -539,8 +540,8 @@ def test_a_long_batch_is_durable_before_any_of_it_is_seen(tmp_path: Path, monkey
 
 
 def test_a_long_batch_that_does_not_get_to_the_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(folders: Collection[Path]) -> None:
-        if folders:
+    def fail(opened: dict[int, int]) -> None:
+        if opened:
             raise StorageError("cannot fsync")
 
     monkeypatch.setattr(durable, "_sync_file_systems", fail)
@@ -551,3 +552,15 @@ def test_a_long_batch_that_does_not_get_to_the_disk_changes_nothing(tmp_path: Pa
     with pytest.raises(StorageError):
         batch.commit()
     assert not list(tmp_path.iterdir())
+
+
+def test_without_syncfs_every_file_of_a_long_batch_is_durable_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = []
+    monkeypatch.setattr(durable, "_has_honest_syncfs", lambda: False)
+    monkeypatch.setattr(os, "fsync", synced.append)
+    batch = Batch()
+    for number in range(40):
+        batch.add(tmp_path / str(number), (b"x",))
+    assert len(synced) == 40
+    batch.commit()
+    assert len(synced) == 41

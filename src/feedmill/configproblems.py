@@ -39,7 +39,7 @@ def _message(fault: Fault, field: Field[Any]) -> str:
 
 def _shown(value: object) -> str:
     if isinstance(value, str):
-        value = re.sub(r"//[^/@\s]*@", "//…@", value)  # a password is not repeated
+        value = re.sub(r"(//[^?\s]*)\?\S*", r"\1?…", re.sub(r"//[^/@\s]*@", "//…@", value))  # passwords and tokens are not repeated
         text = "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in value)
         return f'"{text}"' if len(text) <= _SHOWN else f'"{text[:_SHOWN]}…"'
     if isinstance(value, dict):

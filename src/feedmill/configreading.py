@@ -31,7 +31,7 @@ class Fault(NamedTuple):
 
 
 class Refused(ValueError):
-    """A mapping that is no config, with all its faults. The text names places and reasons, never values: they may be secret."""
+    """A mapping that is no config, with all its faults. The text names places and reasons, and no value of a field that may be secret."""
 
     def __init__(self, *faults: Fault) -> None:
         told = [(".".join(map(str, fault.place)), fault.reason or "not what is expected") for fault in faults]

@@ -32,8 +32,6 @@ WORTH_HELPERS = 400
 MAX_HELPERS = 7
 #: Chunks that a helper has at once: it works on one while this process, which works too, comes to send the next.
 _AHEAD = 2
-
-
 #: Modules that a helper loads before it is asked for anything: they are what it will be asked for.
 _PRELOADED = ("feedmill.posts.indexing", "feedmill.producer.render")
 
@@ -211,10 +209,12 @@ def serve(preloaded: Sequence[str]) -> None:
 
 def _read_ahead(requests: queue.SimpleQueue[bytes]) -> None:
     """Take every request at once: a parent that waits to send one would not read the answer that is waiting to be sent."""
-    with os.fdopen(0, "rb", closefd=False) as lines:  # sys.stdin is taken down at the end, which must not meet this thread in it
-        for line in lines:
-            requests.put(line)
-    requests.put(b"")
+    try:
+        with os.fdopen(0, "rb", closefd=False) as lines:  # sys.stdin is taken down at the end, which must not meet this thread in it
+            for line in lines:
+                requests.put(line)
+    finally:
+        requests.put(b"")
 
 
 if __name__ == "__main__":

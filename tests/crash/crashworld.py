@@ -428,7 +428,7 @@ def _one_error(scene: Scene, number: int, index: int, wrong: list[str]) -> bool:
 
 
 def _is_of_reading(call: Call) -> bool:
-    """A post or a folder of posts that cannot be read is left out, and said: feeds are whole, and are neither the old nor the new ones."""
+    """What cannot be read, a post or a folder with new ones, is left out, and said: feeds are whole, neither the old nor the new ones."""
     return call.name == "open to read"
 
 

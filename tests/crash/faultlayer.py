@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from feedmill.durable import is_temporary
+from feedmill.posts import store
 
 
 class Call(NamedTuple):
@@ -176,7 +177,7 @@ class Layer:
         is_new = bool(flags & os.O_CREAT) and not self.real.exists(self.root / place)
         if flags & (os.O_WRONLY | os.O_RDWR):
             self.point("open", place)
-        elif flags & os.O_DIRECTORY and sys._getframe(1).f_code.co_name != "_walk":  # not listed: made durable
+        elif flags & os.O_DIRECTORY and sys._getframe(1).f_code is not store._walk.__code__:  # it is to be made durable
             self.point("open folder", place)
         elif self.has_reads and f"{place}/".startswith(("posts/", "feeds/")):
             self.point("open to read", place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -13,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from feedmill import durable
 from feedmill.errors import StorageError
+from feedmill.posts.catalog import Catalog
+from feedmill.producer.write_ids import write_ids
 from machine import mounted, without_root_rights
 from sites import CONFIG, NOW, Project
 
@@ -108,6 +112,73 @@ def test_posts_of_a_folder_that_cannot_be_read_stay_in_the_feeds(mode):
         (closed / "c.md").unlink()
         assert not project.publish().skipped
         assert {entry.title for entry in project.parsed("A/atom.xml").entries} == {"a.md", "closed/in/d.html", "e.md"}
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444], ids=["closed", "names alone"])
+def test_posts_of_a_folder_that_cannot_be_read_come_back_after_feeds_were_made_anew_without_them(mode):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        project = Project(folder)
+        project.post("a.md", title="a.md", categories="[A]")
+        project.post("closed/c.md", title="c.md", categories="[C]")
+        project.post("closed/d.md", title="d.md", categories="[A]")
+        project.publish()
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o777 if path.is_dir() else 0o666)
+        closed = folder / "posts" / "closed"
+        closed.chmod(mode)
+        with without_root_rights():
+            if os.access(closed, os.X_OK, effective_ids=True):
+                pytest.skip("this user may read everything")
+            report = project.publish(is_full=True)
+        assert {problem.rule for problem in report.skipped} == {"unreadable", "refused"}
+        assert {entry.title for entry in project.parsed("A/atom.xml").entries} == {"a.md"}
+        assert not (folder / "feeds" / "_redirects").exists()  # nothing is gone for good
+        closed.chmod(0o755)
+        assert not project.publish().skipped
+        assert {entry.title for entry in project.parsed("A/atom.xml").entries} == {"a.md", "d.md"}
+        assert {entry.title for entry in project.parsed("C/atom.xml").entries} == {"c.md"}
+        assert not (folder / "feeds" / "_redirects").exists()
+
+
+def test_ids_are_written_to_what_can_be_read_and_the_rest_is_named():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        project = Project(folder)
+        open_post, _ = project.post("a.md"), project.post("closed/c.md")
+        project.publish()
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o777 if path.is_dir() else 0o666)
+        (folder / "posts" / "closed").chmod(0)
+        with without_root_rights():
+            if os.access(folder / "posts" / "closed", os.X_OK, effective_ids=True):
+                pytest.skip("this user may read everything")
+            count, (problem,) = write_ids(project.config)
+        (folder / "posts" / "closed").chmod(0o755)
+        assert (count, problem.path, "Permission denied" in problem.message) == (1, "posts/closed/c.md", True)
+        assert b"guid: " in open_post.read_bytes()
+
+
+def test_many_feeds_that_do_not_get_to_the_disk_change_nothing(tmp_path, monkeypatch):
+    project = Project(tmp_path)
+    for number in range(40):
+        project.post(f"{number}.md", categories=f"[C{number}]")
+
+    def fail(opened: dict[int, int]) -> None:
+        if opened:
+            raise StorageError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "_has_honest_syncfs", lambda: True)
+        patched.setattr(durable, "_sync_file_systems", fail)
+        with pytest.raises(StorageError, match="no room"):
+            project.publish()
+    assert not project.feeds()
+    assert not list(project.root.rglob("*.tmp"))
+    with contextlib.closing(Catalog(project.config.catalog_path)) as catalog:
+        assert catalog.count_files() == 0
+    project.publish()
+    assert len(project.feeds()) == 41
 
 
 @pytest.mark.long

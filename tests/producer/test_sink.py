@@ -241,3 +241,14 @@ def test_sweeping_does_not_follow_links(feeds: Path, tmp_path: Path) -> None:
     sweep([feeds])
     assert (tmp_path / "elsewhere" / "kept").exists()
     assert not (feeds / ".feedmill-0123456789abcdef.tmp").is_symlink()
+
+
+@pytest.mark.parametrize("kind", [FolderSink, DrySink])
+def test_settling_shows_nothing_yet(feeds: Path, kind: type[FolderSink]) -> None:
+    before, sink = seen(feeds), kind(feeds)
+    for number in range(40):
+        sink.stage(f"{number}/atom.xml", [b"new"])
+    sink.settle()
+    assert seen(feeds) == before
+    sink.commit([])
+    assert len(seen(feeds)) == len(before) + (40 if kind is FolderSink else 0)

@@ -130,7 +130,6 @@ def test_a_host_that_is_none(listen, host):
 
 UNPRIVILEGED = """
 from feedmill.errors import StorageError
-from feedmill.service import listening
 from feedmill.service.listening import open_sockets
 try:
     open_sockets("127.0.0.1", 81)
@@ -163,7 +162,6 @@ def test_a_port_that_is_reserved():
 HANDED_OVER = """
 import fcntl, os, socket
 from feedmill.errors import ConfigError
-from feedmill.service import listening
 from feedmill.service.listening import open_sockets
 given = [{sockets}]
 given = [socket.socket(fileno=fcntl.fcntl(channel.detach(), fcntl.F_DUPFD, 20)) for channel in given]

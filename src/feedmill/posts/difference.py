@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ class Difference(NamedTuple):
     known: int
     #: True when files that did not change are to be read all the same.
     is_forced: bool = False
+    #: Numbers of files that stand where nothing can be seen now: they are neither touched nor gone.
+    hidden: frozenset[int] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.new or self.touched or self.gone)
@@ -34,8 +37,6 @@ class Difference(NamedTuple):
 def compare(known: dict[str, tuple[int, Stamp]], listing: Listing, *, total: int | None = None, is_forced: bool = False) -> Difference:
     """Return what is new, touched or gone since the catalog was written; `is_forced` takes every file for touched.
 
-    What stands where nothing could be seen now is not gone.
-
     `total`: how many files the catalog has, where `known` and `listing` are of some of them alone.
     """
     new, touched = {}, {}
@@ -47,12 +48,13 @@ def compare(known: dict[str, tuple[int, Stamp]], listing: Listing, *, total: int
             touched[path] = (entry[0], stamp)
     gone = {}
     if len(known) + len(new) > len(listing.stamps):
-        unseen = tuple(listing.unseen)
-        gone = {path: entry[0] for path, entry in known.items() if path not in listing.stamps and not (unseen and _is_in(path, unseen))}
-    return Difference(new, touched, gone, len(known) if total is None else total, is_forced)
+        gone = {path: entry[0] for path, entry in known.items() if path not in listing.stamps}
+    hidden = [path for path in gone if _is_in(path, listing.unseen)] if listing.unseen else []
+    numbers = frozenset(gone.pop(path) for path in hidden)
+    return Difference(new, touched, gone, len(known) if total is None else total, is_forced, numbers)
 
 
-def _is_in(path: str, places: tuple[str, ...]) -> bool:
+def _is_in(path: str, places: Collection[str]) -> bool:
     return path in places or path.startswith(tuple(place for place in places if place.endswith("/")))
 
 

@@ -99,18 +99,19 @@ def _walk(root: str, listing: Listing) -> Iterator[str]:
             if not prefix:
                 raise
             if not isinstance(exc, FileNotFoundError):
-                message = f"this folder cannot be read: {exc.strerror}; posts that were read from it before stay as they are"
+                message = f"this folder cannot be read: {exc.strerror}; posts that were read from it before stay where they stand"
                 listing.problems.append(_problem(prefix.rstrip("/"), "unreadable", message))
                 listing.unseen.append(prefix)
             continue
         try:
             with os.scandir(descriptor) as entries:  # in a descriptor names are looked up a tenth faster than by their paths
-                yield from _walk_folder(entries, prefix, root, listing, folders)
+                yield from _walk_folder(entries, listing, root=root, prefix=prefix, folders=folders)
         finally:
             os.close(descriptor)
 
 
-def _walk_folder(entries: Iterable[os.DirEntry[str]], prefix: str, root: str, listing: Listing, folders: list[str]) -> Iterator[str]:
+def _walk_folder(entries: Iterable[os.DirEntry[str]], listing: Listing, *, root: str, prefix: str, folders: list[str]) -> Iterator[str]:
+    """List one folder; `folders` gains those in it."""
     stamps, is_plain = listing.stamps, _is_utf8(prefix)
     for entry in entries:
         name = entry.name

@@ -1,7 +1,7 @@
 """The use case `publish`: brings the folder of feeds up to date with the folder of posts, and says what it did.
 
-Order of commits: remembered choices (ids, names) with the mark that a run is under way, then the catalog, then the feed files,
-then the mark is taken back. A crash anywhere leaves whole files, and the next run finds by itself what is still to do.
+Order of commits: the mark that a run is under way; what was staged is made durable; remembered choices (ids, names), then the catalog,
+then the feed files; then the mark is taken back. A crash anywhere leaves whole files, and the next run finds by itself what is still to do.
 """
 
 from __future__ import annotations
@@ -248,6 +248,7 @@ class _Publishing:
             run.changed_posts, removed = done.changed, done.removed
         if self._is_rebuild:
             self._plan.start_over()
+            run.changed_posts |= difference.hidden  # they are put into their feeds anew, to be refused there until they can be read
         if run.changed_posts or removed or self._is_rebuild:
             self._plan.update(run.changed_posts, removed, gone_ids=gone_ids)
 

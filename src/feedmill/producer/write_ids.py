@@ -46,7 +46,7 @@ def write_ids(config: Config) -> tuple[int, list[Problem]]:
 def _write_id(config: Config, path: str, entry_id: str) -> Problem | None:
     shown = f"{config.posts.dir}/{path}"
     file = config.posts_dir / path
-    if file.is_symlink():
+    if os.path.islink(file):
         return Problem(shown, 0, "link", "a link gets no id of its own; put a copy here, or remove it")
     try:
         data = read_post(os.fspath(config.posts_dir), path, limit=MAX_POST_BYTES)
