@@ -284,8 +284,12 @@ def test_a_source_that_failed_for_a_week_is_said_once_and_again_after_it_died_an
 
 
 def process(root: Path, *arguments: str, before: str = "") -> subprocess.Popen[bytes]:
-    """Start `feedmill` as a process of its own, at the head of a group of its own; `before` is run first."""
-    code = f"{before}\nimport sys\nfrom feedmill.cli import main\nsys.argv[0] = 'feedmill'\nmain()"
+    """Start `feedmill` as a process of its own, at the head of a group of its own; `before` is run first.
+
+    It hears Ctrl-C, whatever who runs the tests has told them to ignore (a shell tells its background jobs to).
+    """
+    hears = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{hears}\n{before}\nimport sys\nfrom feedmill.cli import main\nsys.argv[0] = 'feedmill'\nmain()"
     environment = os.environ | {"PYTHONPATH": str(Path(package.__file__).parents[1]), "PYTHONWARNINGS": "error"}
     command = [sys.executable, "-c", code, "--config", str(root / "config.yaml"), *arguments]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
