@@ -15,7 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from feedmill.cli import feedmill, publish_alone
+from feedmill.cli.commands import feedmill, publish_alone
 from feedmill.configfile import read_config
 
 ROOT = Path(__file__).resolve().parent.parent
