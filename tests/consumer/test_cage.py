@@ -506,8 +506,10 @@ def test_another_child_starts_where_much_is_left_and_not_for_what_one_has_nearly
     async def scene() -> None:
         async with cage(2) as caged:
             await caged.warm(1)
-            started = mine()
+            started, begun = mine(), time.monotonic()
             await asyncio.gather(*(caged.run(f"{tasks}:sleep", {"seconds": pause, "name": ""}, b"") for _ in range(8)))
+            if not others and time.monotonic() - begun > 12 * pause:
+                pytest.skip("the machine is so busy that what took a moment was much work")
             assert len(mine() - started) == others
 
     do(scene())
