@@ -286,9 +286,14 @@ def test_a_source_that_failed_for_a_week_is_said_once_and_again_after_it_died_an
 def process(root: Path, *arguments: str, before: str = "") -> subprocess.Popen[bytes]:
     """Start `feedmill` as a process of its own, at the head of a group of its own; `before` is run first.
 
-    It hears Ctrl-C, whatever who runs the tests has told them to ignore (a shell tells its background jobs to).
+    It hears signals, whatever who runs the tests has told them to ignore or to keep back (a shell tells its background jobs to).
     """
-    hears = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+    hears = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
+        "signal.pthread_sigmask(signal.SIG_SETMASK, [])"
+    )
     code = f"{hears}\n{before}\nimport sys\nfrom feedmill.cli import main\nsys.argv[0] = 'feedmill'\nmain()"
     environment = os.environ | {"PYTHONPATH": str(Path(package.__file__).parents[1]), "PYTHONWARNINGS": "error"}
     command = [sys.executable, "-c", code, "--config", str(root / "config.yaml"), *arguments]
