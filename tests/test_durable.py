@@ -21,6 +21,7 @@ from feedmill.durable import (
     TEMP_PREFIX,
     TEMP_SUFFIX,
     Batch,
+    FileSystems,
     is_temporary,
     make_folder,
     replace,
@@ -519,17 +520,26 @@ def test_a_scratch_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path)
         pass
 
 
-def test_a_long_batch_is_durable_before_any_of_it_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[list[str]] = []
+class Barrier(FileSystems):
+    """One that waits for no disk, and does `at_sync` in its place where there is something to wait for."""
 
-    def note(opened: dict[int, int]) -> None:
-        if opened:
-            synced.append(sorted(path.name for path in tmp_path.iterdir() if not is_temporary(path.name)))
-        durable._close_file_systems(opened)
+    def __init__(self, at_sync: Callable[[], object], *, are_honest: bool = True) -> None:
+        super().__init__()
+        self._at_sync, self._are_honest = at_sync, are_honest
 
-    monkeypatch.setattr(durable, "_sync_file_systems", note)
-    monkeypatch.setattr(durable, "_has_honest_syncfs", lambda: True)
-    batch = Batch()
+    @property
+    def are_honest(self) -> bool:
+        return self._are_honest
+
+    def sync(self) -> None:
+        if self._opened:
+            self.forget()
+            self._at_sync()
+
+
+def test_a_long_batch_is_durable_before_any_of_it_is_seen(tmp_path: Path) -> None:
+    synced: list[list[Path]] = []
+    batch = Batch(Barrier(lambda: synced.append([path for path in tmp_path.iterdir() if not is_temporary(path.name)])))
     for number in range(40):
         batch.add(tmp_path / str(number), (b"x",))
     assert synced == []
@@ -539,14 +549,11 @@ def test_a_long_batch_is_durable_before_any_of_it_is_seen(tmp_path: Path, monkey
     assert len(list(tmp_path.iterdir())) == 40
 
 
-def test_a_long_batch_that_does_not_get_to_the_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(opened: dict[int, int]) -> None:
-        if opened:
-            raise StorageError("cannot fsync")
+def test_a_long_batch_that_does_not_get_to_the_disk_changes_nothing(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise StorageError("cannot fsync")
 
-    monkeypatch.setattr(durable, "_sync_file_systems", fail)
-    monkeypatch.setattr(durable, "_has_honest_syncfs", lambda: True)
-    batch = Batch()
+    batch = Batch(Barrier(fail))
     for number in range(40):
         batch.add(tmp_path / str(number), (b"x",))
     with pytest.raises(StorageError):
@@ -555,10 +562,9 @@ def test_a_long_batch_that_does_not_get_to_the_disk_changes_nothing(tmp_path: Pa
 
 
 def test_without_syncfs_every_file_of_a_long_batch_is_durable_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced = []
-    monkeypatch.setattr(durable, "_has_honest_syncfs", lambda: False)
+    synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
-    batch = Batch()
+    batch = Batch(Barrier(synced.clear, are_honest=False))
     for number in range(40):
         batch.add(tmp_path / str(number), (b"x",))
     assert len(synced) == 40

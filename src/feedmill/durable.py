@@ -109,36 +109,47 @@ def stage(target: Path, chunks: Iterable[bytes], *, finish: Callable[[int], obje
 
 
 def _leave(descriptor: int) -> None:
-    """What is not made durable file by file is made so by `_sync_file_systems`."""
+    """What is not made durable file by file is made so by `FileSystems.sync`."""
 
 
-def _open_file_system(folder: Path, opened: dict[int, int]) -> None:
-    """Add a descriptor of the folder's file system to `opened`, by device, if it has none: errors of writes after that are told by it."""
-    with storage(folder, doing="read"):
-        device = os.stat(folder).st_dev
-        if device not in opened:
-            opened[device] = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+class FileSystems:
+    """The file systems on which a long batch stands: one barrier for all that was written there instead of an fsync for each file."""
 
+    def __init__(self) -> None:
+        #: Descriptors by device.
+        self._opened: dict[int, int] = {}
 
-def _sync_file_systems(opened: dict[int, int]) -> None:
-    """Wait until all that was written on the opened file systems is on disk, and close their descriptors. Raises StorageError."""
-    if not opened:
-        return
-    import ctypes  # 5 ms, for long batches alone: the standard library has no syncfs
+    @property
+    def are_honest(self) -> bool:
+        """Whether their barrier can be believed."""
+        return _has_honest_syncfs()
 
-    library = ctypes.CDLL(None, use_errno=True)
-    try:
-        for descriptor in opened.values():
-            if library.syncfs(descriptor) != 0:
-                number = ctypes.get_errno()
-                raise storage_error(OSError(number, os.strerror(number)), "a file system", doing="fsync")
-    finally:
-        _close_file_systems(opened)
+    def add(self, folder: Path) -> None:
+        """Note the file system of a folder: errors of all that is written there after that are told by `sync`. Raises StorageError."""
+        with storage(folder, doing="read"):
+            device = os.stat(folder).st_dev
+            if device not in self._opened:
+                self._opened[device] = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
+    def sync(self) -> None:
+        """Wait until all that was written there is on disk, and forget them. Raises StorageError."""
+        if not self._opened:
+            return
+        import ctypes  # 5 ms, for long batches alone: the standard library has no syncfs
 
-def _close_file_systems(opened: dict[int, int]) -> None:
-    while opened:
-        os.close(opened.popitem()[1])
+        library = ctypes.CDLL(None, use_errno=True)
+        try:
+            for descriptor in self._opened.values():
+                if library.syncfs(descriptor) != 0:
+                    number = ctypes.get_errno()
+                    raise storage_error(OSError(number, os.strerror(number)), "a file system", doing="fsync")
+        finally:
+            self.forget()
+
+    def forget(self) -> None:
+        """Let go of them."""
+        while self._opened:
+            os.close(self._opened.popitem()[1])
 
 
 @cache
@@ -173,13 +184,13 @@ def _sync_folders(folders: Collection[Path]) -> None:
         for folder in folders:
             sync_folder(folder)
         return
-    opened: dict[int, int] = {}
+    file_systems = FileSystems()
     try:
         for folder in folders:
-            _open_file_system(folder, opened)
-        _sync_file_systems(opened)
+            file_systems.add(folder)
+        file_systems.sync()
     finally:
-        _close_file_systems(opened)
+        file_systems.forget()
 
 
 @contextlib.contextmanager
@@ -233,13 +244,14 @@ def _link_new(temporary: Path, target: Path) -> bool:
 class Batch:
     """Files that change together: every one is whole on disk before the first takes its place."""
 
-    def __init__(self) -> None:
+    def __init__(self, file_systems: FileSystems | None = None) -> None:
+        """`file_systems`: what makes a long batch durable; its own where nobody gives one."""
         self._staged: list[tuple[Path, Path]] = []
         self._only_new: set[Path] = set()
         self._folders: set[Path] = set()
         self._made: list[Path] = []
-        #: Descriptors of the file systems with staged files that are not durable yet, by device.
-        self._unsettled: dict[int, int] = {}
+        #: Those with staged files that are not durable yet.
+        self._unsettled = file_systems or FileSystems()
 
     def add(self, target: Path, chunks: Iterable[bytes]) -> os.stat_result:
         """Stage one file and return the status it will have at its place. On failure the whole batch is dropped.
@@ -257,9 +269,9 @@ class Batch:
 
     def _stage(self, target: Path, chunks: Iterable[bytes], *, is_long: bool) -> Path:
         """Stage one file of a batch; what a long one has is left to `settle`."""
-        is_left = is_long and _has_honest_syncfs()
+        is_left = is_long and self._unsettled.are_honest
         if is_left:
-            _open_file_system(target.parent, self._unsettled)
+            self._unsettled.add(target.parent)
         temporary = stage(target, chunks, finish=_leave if is_left else os.fsync)
         self._staged.append((temporary, target))
         return temporary
@@ -286,7 +298,7 @@ class Batch:
     def settle(self) -> None:
         """Make all that was staged durable; `commit` does it where it was not done before. On failure the whole batch is dropped."""
         try:
-            _sync_file_systems(self._unsettled)
+            self._unsettled.sync()
         except BaseException:
             self.drop()
             raise
@@ -329,7 +341,7 @@ class Batch:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         self._staged.clear()
-        _close_file_systems(self._unsettled)
+        self._unsettled.forget()
         for folder in sorted(self._made, key=lambda folder: len(folder.parts), reverse=True):
             with contextlib.suppress(OSError):  # not empty: something came to stand in it
                 folder.rmdir()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from feedmill import durable
+from feedmill.durable import FileSystems
 from feedmill.errors import StorageError
 from feedmill.posts.catalog import Catalog
 from feedmill.producer.write_ids import write_ids
@@ -164,13 +164,13 @@ def test_many_feeds_that_do_not_get_to_the_disk_change_nothing(tmp_path, monkeyp
     for number in range(40):
         project.post(f"{number}.md", categories=f"[C{number}]")
 
-    def fail(opened: dict[int, int]) -> None:
-        if opened:
+    def fail(file_systems: FileSystems) -> None:
+        if file_systems._opened:
             raise StorageError("no room")
 
     with monkeypatch.context() as patched:
-        patched.setattr(durable, "_has_honest_syncfs", lambda: True)
-        patched.setattr(durable, "_sync_file_systems", fail)
+        patched.setattr(FileSystems, "are_honest", True)
+        patched.setattr(FileSystems, "sync", fail)
         with pytest.raises(StorageError, match="no room"):
             project.publish()
     assert not project.feeds()
